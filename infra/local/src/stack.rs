@@ -1,0 +1,197 @@
+//! A deployed stack, on the emulator we start or on the endpoint the user named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::deploy::{Deployment, Outputs, deploy};
+use crate::emulator::Emulator;
+use crate::scripts::{self, Answer};
+use crate::{Endpoint, Error, Workspace};
+
+/// The stack's name on an emulator of our own.
+const STACK_NAME: &str = "chartseal";
+
+/// How to start a [`LocalStack`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder with the functions' binaries ([`crate::build`]).
+    pub binaries: PathBuf,
+    /// The stack's name; an existing stack of that name is updated.
+    pub stack_name: String,
+    /// Template parameters that differ from the template's defaults.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// The template's defaults, on these binaries.
+    pub fn new(binaries: PathBuf) -> Self {
+        Self { binaries, stack_name: STACK_NAME.to_owned(), parameters: BTreeMap::new() }
+    }
+
+    /// With a template parameter.
+    #[must_use]
+    pub fn with(mut self, parameter: &str, value: impl Into<String>) -> Self {
+        self.parameters.insert(parameter.to_owned(), value.into());
+        self
+    }
+}
+
+/// A deployed stack.
+#[derive(Debug)]
+pub struct LocalStack {
+    workspace: Workspace,
+    endpoint: Endpoint,
+    stack_name: String,
+    outputs: Outputs,
+    /// Absent on an endpoint the user named.
+    emulator: Option<Emulator>,
+}
+
+/// What a function answered to a direct invocation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Invocation {
+    /// The function's answer, or its error object.
+    pub payload: Value,
+    /// Whether the function failed (Lambda's `FunctionError`).
+    pub failed: bool,
+}
+
+/// What a stack that stays is found by, in `.local/run/up.json`.
+#[derive(Serialize, Deserialize)]
+struct State {
+    group: i32,
+    folder: PathBuf,
+    endpoint: Endpoint,
+    stack_name: String,
+    outputs: Outputs,
+}
+
+impl LocalStack {
+    /// Deploys to the endpoint of `AWS_ENDPOINT_URL` when that is set, else to an emulator that is started here and stopped when
+    /// the value is dropped. Says which on standard error.
+    pub fn start(workspace: &Workspace, options: &Options) -> Result<Self, Error> {
+        if let Some(endpoint) = Endpoint::from_environment() {
+            endpoint.reach()?;
+            eprintln!("using the endpoint of AWS_ENDPOINT_URL: {}", endpoint.url);
+            return Self::deploy_to(workspace, options, endpoint, None);
+        }
+        let emulator = Emulator::start(workspace)?;
+        Self::deploy_to(workspace, options, emulator.endpoint().clone(), Some(emulator))
+    }
+
+    fn deploy_to(
+        workspace: &Workspace,
+        options: &Options,
+        endpoint: Endpoint,
+        emulator: Option<Emulator>,
+    ) -> Result<Self, Error> {
+        let Options { binaries, stack_name, parameters } = options.clone();
+        let deployment = Deployment { endpoint, stack_name, parameters, binaries };
+        let outputs = deploy(workspace, &deployment)?;
+        let Deployment { endpoint, stack_name, .. } = deployment;
+        Ok(Self { workspace: workspace.clone(), endpoint, stack_name, outputs, emulator })
+    }
+
+    /// The stack that an earlier run left up on an embedded emulator, if it still runs.
+    pub fn attach(workspace: &Workspace) -> Result<Option<Self>, Error> {
+        let path = workspace.state_file();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        // A state that cannot be read, or whose emulator is gone, describes nothing that runs.
+        let found = serde_json::from_str::<State>(&text).ok().and_then(|state| {
+            let emulator = Emulator::attach(state.endpoint.clone(), state.folder, state.group)?;
+            Some((emulator, state.endpoint, state.stack_name, state.outputs))
+        });
+        let Some((emulator, endpoint, stack_name, outputs)) = found else {
+            fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            return Ok(None);
+        };
+        Ok(Some(Self { workspace: workspace.clone(), endpoint, stack_name, outputs, emulator: Some(emulator) }))
+    }
+
+    /// Leaves the stack up when this process ends; [`LocalStack::attach`] finds it again.
+    ///
+    /// On an endpoint the user named there is nothing to do: it stays anyway.
+    pub fn detach(&mut self) -> Result<(), Error> {
+        let Some(emulator) = &mut self.emulator else { return Ok(()) };
+        let path = self.workspace.state_file();
+        let state = State {
+            group: emulator.group(),
+            folder: emulator.folder().to_path_buf(),
+            endpoint: self.endpoint.clone(),
+            stack_name: self.stack_name.clone(),
+            outputs: self.outputs.clone(),
+        };
+        let text = serde_json::to_string_pretty(&state).map_err(|source| unreadable("up.json", source))?;
+        fs::write(&path, text).map_err(Error::file("write", &path))?;
+        emulator.detach()
+    }
+
+    /// Stops the emulator, and with it the stack. On an endpoint the user named the stack is left as it is.
+    pub fn stop(self) -> Result<(), Error> {
+        let Some(emulator) = self.emulator else { return Ok(()) };
+        emulator.stop()?;
+        let path = self.workspace.state_file();
+        if path.exists() { fs::remove_file(&path).map_err(Error::file("remove", &path)) } else { Ok(()) }
+    }
+
+    /// Deploys again, with other binaries or parameters: an update of the running stack.
+    pub fn update(&mut self, options: &Options) -> Result<(), Error> {
+        let Options { binaries, parameters, .. } = options.clone();
+        let (endpoint, stack_name) = (self.endpoint.clone(), self.stack_name.clone());
+        self.outputs = deploy(&self.workspace, &Deployment { endpoint, stack_name, parameters, binaries })?;
+        Ok(())
+    }
+
+    /// The endpoint it runs on, with an administrator's credentials.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Base address of the HTTP API, without a slash at its end.
+    pub fn api(&self) -> &str {
+        &self.outputs.api
+    }
+
+    /// The stack's outputs, names of functions, and what deploying took.
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
+    }
+
+    /// The emulator it runs on; absent on an endpoint the user named.
+    pub fn emulator(&self) -> Option<&Emulator> {
+        self.emulator.as_ref()
+    }
+
+    /// The last lines that a function logged, oldest first (a name of [`crate::FUNCTIONS`]).
+    pub fn logs(&self, function: &str, lines: usize) -> Result<Vec<String>, Error> {
+        self.ask(
+            &format!("the logs of {function}"),
+            json!({"ask": "logs", "stack": self.stack_name, "function": function, "lines": lines}),
+        )
+    }
+
+    /// Invokes a function directly and waits for its answer (a name of [`crate::FUNCTIONS`]; the sweeper, for instance).
+    pub fn invoke(&self, function: &str, payload: &Value) -> Result<Invocation, Error> {
+        let question = json!({"ask": "invoke", "stack": self.stack_name, "function": function, "payload": payload});
+        self.ask(&format!("an invocation of {function}"), question)
+    }
+
+    fn ask<A: serde::de::DeserializeOwned>(&self, what: &str, mut question: Value) -> Result<A, Error> {
+        question["functions"] = json!(self.outputs.functions);
+        match scripts::run(&self.workspace, "ask.py", &self.endpoint, &question)? {
+            Answer::Ok(answer) => Ok(answer),
+            Answer::Failed { cause, .. } => Err(Error::Ask { question: what.to_owned(), cause }),
+        }
+    }
+}
+
+fn unreadable(script: &'static str, source: serde_json::Error) -> Error {
+    Error::Answer { script, answer: String::new(), source }
+}
