@@ -78,6 +78,7 @@ impl Emulator {
         let mut command = Command::new(&python);
         command
             .arg(workspace.scripts_dir().join("emulator.py"))
+            .arg("--leash")
             .current_dir(&folder)
             .env_clear()
             .envs(environment(&endpoint, port, &temporary))

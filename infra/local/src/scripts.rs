@@ -34,6 +34,7 @@ pub(crate) fn run<Q: Serialize, A: DeserializeOwned>(
         .envs(endpoint.environment())
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("LANG", "C.UTF-8")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().map_err(Error::spawn(python.display().to_string()))?;

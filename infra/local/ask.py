@@ -1,0 +1,45 @@
+"""Questions to a running stack: a function's log lines, or a direct invocation."""
+
+import json
+
+import boto3
+from botocore.config import Config
+
+import dialogue
+
+
+def client(service):
+    return boto3.client(service, config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=120))
+
+
+def physical_name(question):
+    function = question["function"]
+    if function not in question["functions"]:
+        raise dialogue.Failed(f"no function {function}: there are {', '.join(sorted(question['functions']))}")
+    return question["functions"][function]
+
+
+def logs(question):
+    """The function's last lines, oldest first."""
+    group = client("lambda").get_function_configuration(FunctionName=physical_name(question))["LoggingConfig"]["LogGroup"]
+    service = client("logs")
+    try:
+        pages = service.get_paginator("filter_log_events").paginate(logGroupName=group)
+        events = [event for page in pages for event in page["events"]]
+    except service.exceptions.ResourceNotFoundException:
+        # Nothing has been logged yet.
+        return []
+    events.sort(key=lambda event: event["timestamp"])
+    return [event["message"].rstrip("\n") for event in events][-question["lines"]:]
+
+
+def invoke(question):
+    """The function's answer to a payload."""
+    answer = client("lambda").invoke(FunctionName=physical_name(question), Payload=json.dumps(question["payload"]))
+    return {"payload": json.loads(answer["Payload"].read() or "null"), "failed": "FunctionError" in answer}
+
+
+ANSWERS = {"logs": logs, "invoke": invoke}
+
+if __name__ == "__main__":
+    dialogue.hold(lambda question: ANSWERS[question["ask"]](question))
