@@ -1,0 +1,142 @@
+//! The digests of a body as S3 computes them.
+//!
+//! - `body_sha256` is SHA-256 of the whole body: what S3 calls `x-amz-checksum-sha256` of an object uploaded by one PUT.
+//! - `parts_root` is S3's composite checksum of a multipart upload: SHA-256 over the concatenated SHA-256 values (32 raw bytes each, in order)
+//!   of the body's 64 MiB parts. A body uploaded by one PUT is one part, so there it is SHA-256(`body_sha256`).
+//!
+//! Source: Amazon S3 User Guide, "Checking object integrity", composite checksums. S3 shows the composite as base64 followed by `-` and the
+//! number of parts; we keep the 32 bytes.
+
+use sha2::{Digest, Sha256};
+
+use crate::merkle::{Hash, Tree};
+
+/// Bytes of one part of a multipart upload: 64 MiB. Every part but the last has exactly this size.
+pub const PART_BYTES: u64 = 64 * 1024 * 1024;
+
+/// S3's composite over the SHA-256 of each part, in order.
+///
+/// The server uses it to check that the `body_sha256` it is asked to presign is the one that was announced.
+pub fn parts_root(part_digests: &[[u8; 32]]) -> [u8; 32] {
+    let mut root = Sha256::new();
+    for digest in part_digests {
+        root.update(digest);
+    }
+    root.finalize().into()
+}
+
+/// SHA-256 of each part of a body, as its bytes arrive.
+pub(crate) struct Parts {
+    done: Vec<Hash>,
+    part: Sha256,
+    part_bytes: u64,
+    limit_bytes: u64,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::of(PART_BYTES)
+    }
+}
+
+impl Parts {
+    fn of(limit_bytes: u64) -> Self {
+        Self { done: Vec::new(), part: Sha256::new(), part_bytes: 0, limit_bytes }
+    }
+
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.part_bytes == self.limit_bytes {
+                self.done.push(std::mem::take(&mut self.part).finalize().into());
+                self.part_bytes = 0;
+            }
+            // Unwrap safety: the smaller of a slice's length and something else fits usize.
+            let room = usize::try_from((self.limit_bytes - self.part_bytes).min(bytes.len() as u64)).expect("fits");
+            let (now, later) = bytes.split_at(room);
+            self.part.update(now);
+            self.part_bytes += room as u64;
+            bytes = later;
+        }
+    }
+
+    /// The digests of all parts; a body without bytes is one empty part.
+    pub(crate) fn finish(mut self) -> Vec<Hash> {
+        self.done.push(self.part.finalize().into());
+        self.done
+    }
+}
+
+/// All digests of a body, as its frames arrive.
+#[derive(Default)]
+pub(crate) struct BodyDigests {
+    frames: Tree,
+    parts: Parts,
+    body_bytes: u64,
+}
+
+/// All digests of a whole body.
+pub(crate) struct FinishedDigests {
+    pub(crate) body_bytes: u64,
+    pub(crate) frames_root: Hash,
+    parts: Vec<Hash>,
+}
+
+impl BodyDigests {
+    /// Takes in one frame as it stands in the body.
+    pub(crate) fn add_frame(&mut self, head: &[u8], content_and_tag: &[u8]) {
+        self.frames.push(&[head, content_and_tag]);
+        self.parts.update(head);
+        self.parts.update(content_and_tag);
+        self.body_bytes += (head.len() + content_and_tag.len()) as u64;
+    }
+
+    /// Bytes of the frames so far.
+    pub(crate) const fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    pub(crate) fn finish(self) -> FinishedDigests {
+        FinishedDigests { body_bytes: self.body_bytes, frames_root: self.frames.root(), parts: self.parts.finish() }
+    }
+}
+
+impl FinishedDigests {
+    pub(crate) fn parts_root(&self) -> Hash {
+        parts_root(&self.parts)
+    }
+
+    /// SHA-256 of the whole body. A body is one part until parts are uploaded one by one, so its digest is that part's.
+    pub(crate) fn body_sha256(&self) -> Hash {
+        debug_assert_eq!(self.parts.len(), 1, "bodies of several parts are refused before this");
+        self.parts[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_part_is_the_digest_of_the_digest() {
+        let body = Sha256::digest(b"body").into();
+        assert_eq!(parts_root(&[body]), <Hash>::from(Sha256::digest(body)));
+    }
+
+    #[test]
+    fn parts_end_exactly_at_the_limit() {
+        for (length, expected_parts) in [(0, 1), (1, 1), (9, 1), (10, 1), (11, 2), (20, 2), (21, 3), (35, 4)] {
+            let bytes: Vec<u8> = (0..length).collect();
+            for step in [1, 3, 10, 35] {
+                let mut parts = Parts::of(10);
+                bytes.chunks(step).for_each(|chunk| parts.update(chunk));
+                let expected: Vec<Hash> = match bytes.len() {
+                    0 => vec![Sha256::digest([]).into()],
+                    _ => bytes.chunks(10).map(|part| Sha256::digest(part).into()).collect(),
+                };
+                let found = parts.finish();
+                assert_eq!(found, expected, "{length} bytes by {step}");
+                assert_eq!(found.len(), expected_parts);
+            }
+        }
+    }
+}
