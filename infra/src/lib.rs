@@ -1,1 +1,8 @@
-//! Being written.
+//! The only room that knows AWS: the event store, the key tables, the index and the work lists on DynamoDB, blobs on S3, keys in KMS,
+//! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins; [`aws`] the real ones;
+//! [`road`] the one road from a command to its events.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod ports;
+pub mod road;

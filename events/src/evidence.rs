@@ -1,0 +1,176 @@
+//! Evidence: the exact bytes of the streams that something rests on, checked by whoever receives them. Every hash link is followed, every
+//! command's signature verified under the key that the streams give, and every decision made again: it must come to the same event. All of it
+//! is proven back to one value that the reader holds: the leaf hash of the vault's genesis event.
+//!
+//! Out of scope: that nothing newer was hidden, and that everybody is shown the same streams. Inclusion proofs say that.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codes::Refusal;
+use crate::decide::{Cause, Decision, Draft, Facts, Observation, decide};
+use crate::encoding::Hash;
+use crate::event::{Event, EventRef, Outcome, Seen, StoredEvent};
+use crate::id::Kid;
+use crate::state::{FoldError, History, State, View};
+use crate::stream::StreamId;
+
+/// Streams with the bodies of their events, from the first on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Evidence(pub BTreeMap<StreamId, Vec<String>>);
+
+/// What is wrong with evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    /// A stream's bytes do not add up.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The vault's stream is missing or begins otherwise than the reader knows.
+    #[error("the vault's genesis event is not the one that is trusted here")]
+    Genesis,
+    /// An event relies on one that is not there, or is another.
+    #[error("{0}: relies on {1}, which is not in the evidence as it says")]
+    Seen(EventRef, EventRef),
+    /// The decision cannot be made: bad signature, missing right, wrong state.
+    #[error("{0}: could not be decided: {1}")]
+    Refused(EventRef, Refusal),
+    /// The decision comes to something else.
+    #[error("{0}: its command and history lead to another event")]
+    OtherOutcome(EventRef),
+}
+
+/// Evidence that has been checked.
+#[derive(Debug, Clone)]
+pub struct Sound {
+    /// The streams' states, at their last events.
+    pub view: View,
+    /// Every event, in its stream's order.
+    pub events: BTreeMap<StreamId, Vec<Event>>,
+}
+
+impl Sound {
+    /// An event that was checked.
+    pub fn event(&self, stream: &StreamId, seq: u64) -> Option<&Event> {
+        self.events.get(stream)?.get(usize::try_from(seq).ok()?)
+    }
+}
+
+/// A stream with its fold after each event.
+struct Folded {
+    events: Vec<Event>,
+    histories: Vec<History>,
+}
+
+impl Evidence {
+    /// Checks everything, back to the genesis event with this leaf hash.
+    pub fn verify(&self, genesis: &Hash) -> Result<Sound, Unsound> {
+        let mut streams = BTreeMap::new();
+        for (stream, bodies) in &self.0 {
+            streams.insert(*stream, fold(*stream, bodies)?);
+        }
+        let vault = streams.get(&StreamId::Vault).and_then(|folded| folded.events.first());
+        let origin = match vault.map(|event| (&event.outcome, event.leaf)) {
+            Some((Outcome::Genesis(outcome), leaf)) if leaf == *genesis => outcome.origin.clone(),
+            _ => return Err(Unsound::Genesis),
+        };
+        for folded in streams.values() {
+            for (event, before) in folded.events.iter().zip(&folded.histories) {
+                let view = view_of(event, before, &streams)?;
+                rerun(event, &view, &origin)?;
+            }
+        }
+        let view = View::new(streams.values().filter_map(|folded| folded.histories.last().cloned()));
+        let events = streams.into_iter().map(|(stream, folded)| (stream, folded.events)).collect();
+        Ok(Sound { view, events })
+    }
+}
+
+fn fold(stream: StreamId, bodies: &[String]) -> Result<Folded, FoldError> {
+    let mut histories = vec![History::empty(stream)];
+    let mut events = Vec::with_capacity(bodies.len());
+    for (seq, body) in (0u64..).zip(bodies) {
+        let mut next = histories[histories.len() - 1].clone();
+        events.push(next.apply(&StoredEvent::new(EventRef { stream, seq }, body.clone()))?);
+        histories.push(next);
+    }
+    Ok(Folded { events, histories })
+}
+
+/// The view that the event says it was decided in.
+fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>) -> Result<View, Unsound> {
+    let mut histories = vec![before.clone()];
+    for Seen(stream, seq, leaf) in &event.seen {
+        let missing = Unsound::Seen(event.place, EventRef { stream: *stream, seq: *seq });
+        let index = usize::try_from(*seq).ok().and_then(|seq| seq.checked_add(1)).ok_or(missing)?;
+        let history = streams.get(stream).and_then(|folded| folded.histories.get(index)).ok_or(missing)?;
+        if history.head.is_none_or(|head| head.leaf != *leaf) || *stream == event.place.stream {
+            return Err(missing);
+        }
+        histories.push(history.clone());
+    }
+    // What is read but was not seen had not begun.
+    let reads = match &event.command {
+        Some(command) => command.reads().map_err(|refusal| Unsound::Refused(event.place, refusal))?,
+        None => Default::default(),
+    };
+    for stream in reads {
+        if histories.iter().all(|history| history.stream != stream) {
+            histories.push(History::empty(stream));
+        }
+    }
+    Ok(View::new(histories))
+}
+
+/// Decides again and compares.
+pub fn rerun(event: &Event, view: &View, origin: &str) -> Result<(), Unsound> {
+    let refused = |refusal| Unsound::Refused(event.place, refusal);
+    let observation;
+    let cause = if let Some(command) = &event.command {
+        command.check_claims(origin, event.at_ms).map_err(refused)?;
+        Cause::Command(command)
+    } else {
+        observation = observed(event, view).ok_or(Unsound::OtherOutcome(event.place))?;
+        Cause::Observation(&observation)
+    };
+    let draft = Draft { stream: event.place.stream, outcome: event.outcome.clone() };
+    match decide(view, cause, &facts_of(&event.outcome), event.at_ms).map_err(refused)? {
+        Decision::Append(drafts) if drafts.contains(&draft) => Ok(()),
+        _ => Err(Unsound::OtherOutcome(event.place)),
+    }
+}
+
+fn facts_of(outcome: &Outcome) -> Facts {
+    let mut facts = Facts::default();
+    match outcome {
+        Outcome::RecordCreated(created) => facts.wrapped_sha256 = Some(created.wrapped_sha256),
+        Outcome::RecordAnnounced(announced) => facts.expires_at_ms = Some(announced.expires_at),
+        Outcome::AccessRequested(requested) => facts.expires_at_ms = Some(requested.expires_at),
+        Outcome::SearchPerformed(performed) => facts.hits = Some(performed.hits),
+        _ => {}
+    }
+    facts
+}
+
+/// The observation that an event without a command states. Types that need a command give none.
+fn observed(event: &Event, view: &View) -> Option<Observation> {
+    let state = view.history(&event.place.stream).and_then(|history| history.state.as_ref());
+    match (&event.outcome, event.place.stream, state) {
+        (Outcome::Genesis(genesis), StreamId::Vault, _) => Some(Observation::Deployed(genesis.clone())),
+        (Outcome::RecordUploaded(uploaded), StreamId::Record(record), _) => Some(Observation::ObjectFound {
+            record,
+            announced: uploaded.announced,
+            version_id: uploaded.version_id.clone(),
+        }),
+        (Outcome::UploadExpired(expired), StreamId::Record(record), _) => {
+            Some(Observation::ObjectMissing { record, announced: expired.announced })
+        }
+        (Outcome::AccessVerified(_) | Outcome::AccessDenied(_), StreamId::Request(id), Some(State::Request(request))) => {
+            let Kid::Person(person) = request.by else { return None };
+            Some(Observation::RequesterChecked { request: id, requester: request.asked.requester, person })
+        }
+        (Outcome::AccessExpired(_), StreamId::Request(request), _) => Some(Observation::DeadlineReached { request }),
+        _ => None,
+    }
+}
