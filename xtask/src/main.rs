@@ -1,2 +1,89 @@
-//! Being written.
-fn main() {}
+//! `cargo xtask`: the project's own commands.
+//!
+//! In scope: checking, testing, demonstrating, measuring and serving the vault on one machine. The local stack itself
+//! (emulator, deployment) is the crate `chartseal-local`; nothing here speaks to AWS or links the vault's own code, so
+//! that what is demonstrated and measured is what a user gets: the released binaries.
+
+mod bench;
+mod check;
+mod demo;
+mod interrupt;
+mod process;
+mod stack;
+mod test;
+mod wallets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// A provider's day on a local stack, from nothing, through the real command line
+    Demo {
+        /// Write the steps, times and hashes to this file
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Share these files instead of the samples
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        record: Vec<PathBuf>,
+        /// Leave the stack and the wallets (end them with `cargo xtask down`)
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Every test, against a local stack that is started and stopped here
+    Test {
+        /// Passed to `cargo test --workspace`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Start a local stack that stays
+    Up,
+    /// Stop the stack that `up` or `demo --keep` left
+    Down,
+    /// Format, lints, docs, arrows, licences, generated files, template
+    Check {
+        /// Only these steps
+        #[arg(long, value_name = "STEP", value_delimiter = ',')]
+        only: Vec<check::Step>,
+    },
+    /// Write docs/ERRORS.md and docs/openapi.json
+    Generate,
+    /// Measure what docs/BENCHMARKS.md promises
+    Bench {
+        /// Write the metrics to this file
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Only these groups of measurements
+        #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+        only: Vec<bench::Group>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = interrupt::install().and_then(|()| match arguments.command {
+        Task::Demo { json, record, keep } => demo::run(&demo::Options { json, record, keep }),
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Up => stack::up(),
+        Task::Down => stack::down(),
+        Task::Check { only } => check::run(&only),
+        Task::Generate => check::generated::write(),
+        Task::Bench { json, only } => bench::run(json.as_deref(), &only),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

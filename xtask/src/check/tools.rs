@@ -1,0 +1,72 @@
+//! Tools that the checks need, pinned, installed once.
+//!
+//! They go to `$CHARTSEAL_TOOLS`, else to the tools folder of the user's cache if there is one, else into the checkout's
+//! `.local/tools`. A version is part of each path, so that another version is another install.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{Failure, cargo, quiet, root, shown};
+
+/// The version of cargo-deny that deny.toml was written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The version of aws-sam-cli that judges template.yaml.
+const SAM_CLI: &str = "1.170.0";
+
+/// Where tools live.
+fn folder() -> PathBuf {
+    let cached = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .map(|cache| cache.join("chartseal/tools"))
+        .filter(|tools| tools.is_dir());
+    env::var_os("CHARTSEAL_TOOLS").map(PathBuf::from).or(cached).unwrap_or_else(|| root().join(".local/tools"))
+}
+
+/// Path of the pinned cargo-deny; builds it when it is missing (about six minutes of CPU, once).
+pub fn cargo_deny() -> Result<PathBuf, Failure> {
+    let home = folder();
+    let program = home.join("bin/cargo-deny");
+    let wanted = format!("cargo-deny {CARGO_DENY}");
+    let current = Command::new(&program).arg("--version").output();
+    if current.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted) {
+        return Ok(program);
+    }
+    eprintln!("        installing {wanted} into {} (once, about six minutes of CPU)", home.display());
+    let mut install = cargo(&["install", "--quiet", "--locked", "--force", "--version", CARGO_DENY, "--root"]);
+    // Its objects are of no use to this workspace: they go to a temporary folder.
+    install.arg(&home).arg("cargo-deny").env_remove("CARGO_TARGET_DIR");
+    shown(&mut install, "cargo-deny comes from the package registry: is it reachable?")?;
+    Ok(program)
+}
+
+/// Path of the pinned `sam`; installs it into a virtual environment of its own when it is missing.
+pub fn sam() -> Result<PathBuf, Failure> {
+    let environment = folder().join(format!("sam-{SAM_CLI}"));
+    let program = environment.join("bin/sam");
+    let complete = environment.join("complete");
+    if complete.is_file() {
+        return Ok(program);
+    }
+    eprintln!("        installing aws-sam-cli {SAM_CLI} into {} (once)", environment.display());
+    create_environment(&environment)?;
+    let mut install = Command::new(environment.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    quiet(
+        install.arg(format!("aws-sam-cli=={SAM_CLI}")),
+        "aws-sam-cli comes from the package index: is it reachable?",
+    )?;
+    // Written last: an install that was interrupted is begun again.
+    fs::write(&complete, SAM_CLI)
+        .map_err(|error| Failure::new(format!("{}: {error}", complete.display()), "is the disk full?"))?;
+    Ok(program)
+}
+
+fn create_environment(path: &Path) -> Result<(), Failure> {
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv", "--clear"]).arg(path);
+    quiet(&mut create, "install Python 3 with its venv module").map(|_| ())
+}

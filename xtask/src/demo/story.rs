@@ -1,0 +1,206 @@
+//! A provider's day: two hospitals and an operator, each with their own wallet, on the released command line.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chartseal_local::LocalStack;
+
+use crate::process::Failure;
+use crate::wallets::Wallets;
+
+use super::report::{Report, Shared};
+use super::samples::{PATIENT, Sample, sha256};
+
+/// How long the vault's own steps (workflow, postings) may take.
+const WAIT_LIMIT: Duration = Duration::from_mins(1);
+
+/// How often they are asked for.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A hospital and the person who acts for it.
+struct Hospital {
+    wallet: &'static str,
+    organisation: &'static str,
+    person: &'static str,
+    phone: &'static str,
+}
+
+/// Has the records.
+const ANNA: Hospital = Hospital {
+    wallet: "st-anna",
+    organisation: "St. Anna Hospital",
+    person: "Dr. Ines Moser",
+    phone: "+43 1 5550 1371",
+};
+
+/// Needs them.
+const RIVER: Hospital = Hospital {
+    wallet: "riverside",
+    organisation: "Riverside Clinic",
+    person: "Dr. Tomas Birk",
+    phone: "+43 1 5550 8264",
+};
+
+/// Plays the day.
+pub fn play(report: &mut Report, stack: &LocalStack, wallets: &Wallets, records: &[Sample]) -> Result<(), Failure> {
+    report.event_step("the operator connects to the vault", || {
+        let answer = wallets.connect_operator(stack.api())?;
+        Ok(((), answer.leaf(), "its genesis event is pinned".to_owned()))
+    })?;
+    for hospital in [&ANNA, &RIVER] {
+        join(report, wallets, hospital)?;
+    }
+    let mut uploaded = Vec::new();
+    for sample in records {
+        uploaded.push((sample, upload(report, wallets, sample)?));
+    }
+    search(report, wallets, &uploaded)?;
+    for (sample, record) in uploaded {
+        let shared = share(report, wallets, sample, record)?;
+        report.shared.push(shared);
+    }
+    Ok(())
+}
+
+/// Invited, registered, verified.
+fn join(report: &mut Report, wallets: &Wallets, hospital: &Hospital) -> Result<(), Failure> {
+    let Hospital { wallet, organisation, person, phone } = hospital;
+    let invitation = report.event_step(&format!("the operator invites {organisation}"), || {
+        let answer = wallets.run("operator", &["provider", "invite", "--note", organisation])?;
+        Ok((answer.text("invitation")?, answer.leaf(), String::new()))
+    })?;
+    report.event_step(&format!("{person} makes a wallet"), || {
+        let file = wallets.file(wallet);
+        wallets.run(wallet, &["wallet".as_ref(), "create".as_ref(), "--out".as_ref(), file.as_os_str()])?;
+        Ok(((), None, String::new()))
+    })?;
+    let provider = report.event_step(&format!("{organisation} registers"), || {
+        let register = ["provider", "register", "--invitation", &invitation, "--organisation", organisation];
+        let answer = wallets.run(wallet, &[&register[..], &["--name", person, "--phone", phone]].concat())?;
+        let provider = answer.text("provider")?;
+        Ok((provider.clone(), answer.leaf(), format!("cloud ID {provider}, pending")))
+    })?;
+    report.event_step(&format!("the operator verifies {organisation}"), || {
+        let answer = wallets.run("operator", &["provider", "verify", &provider])?;
+        Ok(((), answer.leaf(), String::new()))
+    })
+}
+
+/// Encrypts and uploads a file; returns its record's id.
+fn upload(report: &mut Report, wallets: &Wallets, sample: &Sample) -> Result<String, Failure> {
+    report.event_step(&format!("St. Anna encrypts and uploads {}", sample.name()), || {
+        let path = sample.path.to_string_lossy();
+        let mut arguments = vec!["record", "upload", &path, "--type", sample.kind, "--label", &sample.label];
+        arguments.extend(["--media-type", sample.media_type]);
+        for term in &sample.terms {
+            arguments.extend(["--term", term]);
+        }
+        let answer = wallets.run(ANNA.wallet, &arguments)?;
+        let record = answer.text("record")?;
+        Ok((record.clone(), answer.leaf(), format!("record {record}")))
+    })
+}
+
+/// The other hospital searches until the postings of every record are there.
+fn search(report: &mut Report, wallets: &Wallets, uploaded: &[(&Sample, String)]) -> Result<(), Failure> {
+    report.event_step(&format!("Riverside searches {PATIENT}"), || {
+        let answer = until("every record is found", || {
+            let answer = wallets.run(RIVER.wallet, &["search", PATIENT])?;
+            let hits = answer.texts("record");
+            let all = uploaded.iter().all(|(_, record)| hits.contains(record));
+            Ok(if all { Ok(answer) } else { Err(format!("{} hits", hits.len())) })
+        })?;
+        Ok(((), answer.leaf(), format!("{} hits; the vault saw no word of it", answer.texts("record").len())))
+    })
+}
+
+/// Requested, verified by the workflow, approved, downloaded, checked, decrypted, compared.
+fn share(report: &mut Report, wallets: &Wallets, sample: &Sample, record: String) -> Result<Shared, Failure> {
+    let name = sample.name();
+    let request = report.event_step(&format!("Riverside requests {name}"), || {
+        let justification = "The patient was admitted here after a fall; earlier findings decide on imaging.";
+        let create = ["request", "create", &record, "--purpose", "TREAT", "--justification", justification];
+        let answer = wallets.run(RIVER.wallet, &create)?;
+        let request = answer.text("request")?;
+        Ok((request.clone(), answer.leaf(), format!("request {request}, purpose of use TREAT")))
+    })?;
+    report.event_step(&format!("the workflow verifies the request for {name}"), || {
+        let answer = reaches(wallets, &request, "verified")?;
+        Ok(((), answer, String::new()))
+    })?;
+    report.event_step(&format!("the operator approves the request for {name}"), || {
+        let answer = wallets.run("operator", &["request", "approve", &request, "--wait"])?;
+        Ok(((), answer.leaf(), String::new()))
+    })?;
+    let file = wallets.folder().join(format!("decrypted-{name}"));
+    let decrypted_sha256 =
+        report.event_step(&format!("Riverside receives the key, downloads and decrypts {name}"), || {
+            let out = file.to_string_lossy();
+            let answer = wallets.run(RIVER.wallet, &["record", "download", "--request", &request, "--out", &out])?;
+            let bytes = fs::read(&file)
+                .map_err(|error| Failure::new(format!("{out}: {error}"), "the client said it wrote this file"))?;
+            let sha256 = sha256(&bytes);
+            let said = answer.text("sha256")?;
+            if said != sha256 {
+                let cause = format!("the client says SHA-256 {said}, its file has {sha256}");
+                return Err(Failure::new(cause, "mend the client: it must report what it wrote"));
+            }
+            Ok((sha256, answer.leaf(), format!("{} bytes", bytes.len())))
+        })?;
+    report.event_step(&format!("compare {name} with the original"), || {
+        if decrypted_sha256 != sample.sha256 {
+            let cause = format!("SHA-256 {decrypted_sha256}, the original's is {}", sample.sha256);
+            return Err(Failure::new(cause, "this must never happen: keep .local/demo and report it"));
+        }
+        Ok(((), None, format!("SHA-256 {decrypted_sha256}")))
+    })?;
+    Ok(Shared { file: name, record, original_sha256: sample.sha256.clone(), decrypted_sha256 })
+}
+
+/// Waits for a request's state; the leaf hash of the event that brought it, if the client says so.
+fn reaches(wallets: &Wallets, request: &str, wanted: &str) -> Result<Option<String>, Failure> {
+    let answer = until(&format!("request {request} is {wanted}"), || {
+        let answer = wallets.run(RIVER.wallet, &["request", "status", request])?;
+        let state = answer.text("state")?;
+        Ok(if state == wanted { Ok(answer) } else { Err(state) })
+    })?;
+    Ok(answer.leaf())
+}
+
+/// Asks until the answer is there. The inner error says how far it is.
+fn until<T>(what: &str, mut ask: impl FnMut() -> Result<Result<T, String>, Failure>) -> Result<T, Failure> {
+    let started = Instant::now();
+    loop {
+        match ask()? {
+            Ok(there) => return Ok(there),
+            Err(so_far) if started.elapsed() > WAIT_LIMIT => {
+                let cause = format!("waited {} s until {what}; last seen: {so_far}", WAIT_LIMIT.as_secs());
+                let advice = "run it again with --keep; .local/run has the log of the functions";
+                return Err(Failure::new(cause, advice));
+            }
+            Err(_) => thread::sleep(POLL),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_ends_with_the_answer() {
+        let mut asked = 0;
+        let answer = until("asked twice", || {
+            asked += 1;
+            Ok(if asked == 2 { Ok("there") } else { Err("not yet".to_owned()) })
+        });
+        assert_eq!((answer.ok(), asked), (Some("there"), 2));
+    }
+
+    #[test]
+    fn a_refusal_ends_the_waiting_at_once() {
+        let answer = until::<()>("refused", || Err(Failure::new("refused", "")));
+        assert!(answer.is_err());
+    }
+}
