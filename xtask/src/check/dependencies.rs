@@ -25,7 +25,7 @@ pub fn check() -> Result<String, Failure> {
         return Ok(format!("licences, bans, sources; advisories NOT CHECKED, their database was not reachable: {why}"));
     }
     let advice = "update the crate that the advisory names, or say in deny.toml why it does not concern us";
-    quiet(&mut deny(&["check", "--disable-fetch", "advisories"]), advice)?;
+    quiet(&mut deny(&["--offline", "check", "advisories"]), advice)?;
     Ok("licences, bans, sources, advisories".to_owned())
 }
 

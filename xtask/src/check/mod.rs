@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 
-use crate::process::{Failure, cargo, shown};
+use crate::process::{Failure, cargo, quiet, shown};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,9 +50,7 @@ impl Step {
     /// Runs the step; the text is a remark for its verdict line.
     fn run(self) -> Result<String, Failure> {
         match self {
-            Self::Format => {
-                shown(&mut cargo(&["fmt", "--all", "--check"]), "run `cargo fmt --all`").map(|()| String::new())
-            }
+            Self::Format => format(),
             Self::Lints => lints(),
             Self::Docs => docs(),
             Self::Arrows => arrows::check().and_then(|arrows| Ok(format!("{arrows}; {}", sources::check()?))),
@@ -61,6 +59,12 @@ impl Step {
             Self::Template => template::check(),
         }
     }
+}
+
+/// The names of files suffice: a diff of each would bury them.
+fn format() -> Result<String, Failure> {
+    quiet(&mut cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"]), "run `cargo fmt --all`")?;
+    Ok(String::new())
 }
 
 fn lints() -> Result<String, Failure> {
