@@ -77,13 +77,20 @@ pub fn leave_up(stack: &mut LocalStack, wallets: &Wallets) -> Result<(), Failure
     Ok(())
 }
 
+/// One stack at a time can stay: another one's record must not be lost.
+pub fn none_is_up() -> Result<(), Failure> {
+    match LocalStack::attach(&Workspace::find()?)? {
+        None => Ok(()),
+        Some(stack) => {
+            let advice = "use it, or end it with `cargo xtask down`";
+            Err(Failure::new(format!("a stack is up already: {}", stack.api()), advice))
+        }
+    }
+}
+
 /// `cargo xtask up`.
 pub fn up() -> Result<(), Failure> {
-    let workspace = Workspace::find()?;
-    if let Some(stack) = LocalStack::attach(&workspace)? {
-        let advice = "use it, or end it with `cargo xtask down`";
-        return Err(Failure::new(format!("a stack is up already: {}", stack.api()), advice));
-    }
+    none_is_up()?;
     let (workspace, binaries) = prepare()?;
     let wallets = Wallets::create(&root().join(UP_FOLDER), &binaries)?;
     let mut stack = start(&workspace, &binaries, &wallets.create_operator()?)?;

@@ -48,6 +48,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 /// Plays the day into a report.
 pub fn play(options: &Options, report: &mut Report) -> Result<(), Failure> {
     // A wrong file name should not cost a build.
+    if options.keep {
+        stack::none_is_up()?;
+    }
     let given = report.step("read the records to share", || samples::given(&options.record))?;
     let (workspace, binaries) = report.preparation("install and build", stack::prepare)?;
     let wallets = report.step("a folder for wallets", || Wallets::create(&root().join(FOLDER), &binaries))?;
@@ -62,8 +65,11 @@ pub fn play(options: &Options, report: &mut Report) -> Result<(), Failure> {
         stack::leave_up(&mut running, &wallets)?;
         return outcome;
     }
-    // The stack ends before the verdict, whatever that is.
-    let stopped = report.step("stop the stack", || Ok(running.stop()?));
+    // The stack ends before the verdict, whatever that is. Dropped, not stopped: a stack that `up` left stays on record.
+    let stopped = report.step("stop the stack", || {
+        drop(running);
+        Ok(())
+    });
     outcome.and(stopped)
 }
 
