@@ -8,6 +8,10 @@ from botocore.config import Config
 import dialogue
 
 
+# Lambda's own lines around each invocation.
+PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:")
+
+
 def client(service):
     return boto3.client(service, config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=120))
 
@@ -30,7 +34,8 @@ def logs(question):
         # Nothing has been logged yet.
         return []
     events.sort(key=lambda event: event["timestamp"])
-    return [event["message"].rstrip("\n") for event in events][-question["lines"]:]
+    lines = [event["message"].rstrip("\n") for event in events]
+    return [line for line in lines if not line.startswith(PLATFORM)][-question["lines"]:]
 
 
 def invoke(question):

@@ -88,30 +88,38 @@ class Artifacts:
         return f"s3://{self.bucket}/{key}"
 
 
-def package(question, template, artifacts):
-    """Uploads every function and definition; rewrites their places in the template. Returns {function: logical id}."""
-    root = pathlib.Path(question["template"]).parent
-    binaries = pathlib.Path(question["binaries"])
+def checked(question, template):
+    """Refuses, before anything is sent, what cannot work. Returns {function: logical id}."""
+    unknown = sorted(set(question["parameters"]) - set(template["Parameters"]))
+    if unknown:
+        raise dialogue.Failed(f"template.yaml has no parameter {', '.join(unknown)}", "see its Parameters section")
     logical_ids = {}
     for logical_id, _ in templates.of_type(template, "AWS::Serverless::Function"):
         logical_ids[template["Resources"][logical_id]["Metadata"]["BuildProperties"]["Binary"]] = logical_id
     if set(logical_ids) != set(question["functions"]):
         odd = ", ".join(sorted(set(logical_ids) ^ set(question["functions"])))
         raise dialogue.Failed(f"template.yaml and FUNCTIONS (infra/local/src/functions.rs) disagree on {odd}", "add it to the other")
+    missing = [name for name in sorted(logical_ids) if not pathlib.Path(question["binaries"], name).is_file()]
+    if missing:
+        advice = "build the functions first (`cargo xtask` does)"
+        raise dialogue.Failed(f"{question['binaries']} has no binary for {', '.join(missing)}", advice)
+    return logical_ids
+
+
+def package(question, template, logical_ids, artifacts):
+    """Uploads every function and definition; rewrites their places in the template."""
+    root = pathlib.Path(question["template"]).parent
 
     def upload(name):
-        path = binaries / name
-        if not path.is_file():
-            raise dialogue.Failed(f"no binary {path}", "build the functions first (`cargo xtask` does)")
+        binary = pathlib.Path(question["binaries"], name).read_bytes()
         properties = template["Resources"][logical_ids[name]]["Properties"]
-        properties["CodeUri"] = artifacts.uri(artifacts.put("functions", path.read_bytes(), ".zip", zipped))
+        properties["CodeUri"] = artifacts.uri(artifacts.put("functions", binary, ".zip", zipped))
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(upload, sorted(logical_ids)))
     for _, properties in templates.of_type(template, "AWS::Serverless::StateMachine"):
         definition = (root / properties["DefinitionUri"]).read_bytes()
         properties["DefinitionUri"] = artifacts.uri(artifacts.put("workflows", definition, ".asl.json"))
-    return logical_ids
 
 
 def existing_stack(cloudformation, name):
@@ -136,9 +144,6 @@ def wait(look, still, limit_seconds, what):
 
 def parameters_of(template, given, stack):
     """Every parameter of the template: given, the emulator's, or as it was in the stack."""
-    unknown = sorted(set(given) - set(template["Parameters"]))
-    if unknown:
-        raise dialogue.Failed(f"template.yaml has no parameter {', '.join(unknown)}", "see its Parameters section")
     values = EMULATED | given
     before = {entry["ParameterKey"] for entry in (stack or {}).get("Parameters", [])}
     missing = [name for name, one in template["Parameters"].items() if not {"Default"} & set(one) and name not in set(values) | before]
@@ -199,14 +204,14 @@ def apply(cloudformation, name, url, template, given, limit_seconds, watch):
 
 def answer(question):
     watch = Stopwatch()
+    template = templates.load(question["template"])
+    logical_ids = checked(question, template)
     s3, cloudformation = client("s3"), client("cloudformation")
     identity = client("sts").get_caller_identity()
     endpoint = s3.meta.endpoint_url.rstrip("/")
     name = question["stack_name"]
-    template = templates.load(question["template"])
-
     artifacts = Artifacts(s3, identity["Account"], s3.meta.region_name)
-    logical_ids = package(question, template, artifacts)
+    package(question, template, logical_ids, artifacts)
     key = artifacts.put("templates", json.dumps(template).encode(), ".json")
     watch.lap("package")
     dialogue.say(f"packaged {len(logical_ids)} functions, {artifacts.uploaded} files uploaded")

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -208,6 +208,7 @@ fn environment(endpoint: &Endpoint, port: u16, temporary: &Path) -> Vec<(&'stati
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
         ("HOME", temporary.display().to_string()),
         ("TMPDIR", temporary.display().to_string()),
     ]);
@@ -231,13 +232,18 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
 }
 
 /// Removes what emulators that are no more left in `.local/run`: their logs were kept until now, in case they were wanted.
+///
+/// The folder's name is the port: an emulator that had time to start and does not listen is no more. (Its process group says less:
+/// where nobody reaps orphans, a dead one still counts.)
 fn remove_dead(run_dir: &Path) {
     let Ok(entries) = fs::read_dir(run_dir) else { return };
     for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-        let pid = fs::read_to_string(folder.join("pid")).ok().and_then(|pid| pid.trim().parse().ok());
-        let lives = pid.and_then(Pid::from_raw).is_some_and(|group| test_kill_process_group(group).is_ok());
-        // One that is just starting has no pid file yet.
-        if !lives && pid.is_some() {
+        let port = folder.file_name().and_then(|name| name.to_str()?.parse::<u16>().ok());
+        let age = fs::metadata(folder.join("pid")).and_then(|pid| pid.modified()).ok().and_then(|at| at.elapsed().ok());
+        if let (Some(port), Some(age)) = (port, age)
+            && age > START_LIMIT
+            && TcpStream::connect(("127.0.0.1", port)).is_err()
+        {
             remove_temporary(&folder);
             let _best_effort = fs::remove_dir_all(&folder);
         }
