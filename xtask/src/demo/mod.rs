@@ -60,7 +60,7 @@ pub fn play(options: &Options, report: &mut Report) -> Result<(), Failure> {
     };
     let operator_key = report.step("the operator's wallet", || wallets.create_operator())?;
     let mut running = start(report, &workspace, &binaries, &operator_key)?;
-    let outcome = story::play(report, &running, &wallets, &records);
+    let outcome = story::play(report, running.api(), &wallets, &records);
     if options.keep {
         stack::leave_up(&mut running, &wallets)?;
         return outcome;

@@ -4,8 +4,6 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_local::LocalStack;
-
 use crate::process::Failure;
 use crate::wallets::Wallets;
 
@@ -43,9 +41,9 @@ const RIVER: Hospital = Hospital {
 };
 
 /// Plays the day.
-pub fn play(report: &mut Report, stack: &LocalStack, wallets: &Wallets, records: &[Sample]) -> Result<(), Failure> {
+pub fn play(report: &mut Report, api: &str, wallets: &Wallets, records: &[Sample]) -> Result<(), Failure> {
     report.event_step("the operator connects to the vault", || {
-        let answer = wallets.connect_operator(stack.api())?;
+        let answer = wallets.connect_operator(api)?;
         Ok(((), answer.leaf(), "its genesis event is pinned".to_owned()))
     })?;
     for hospital in [&ANNA, &RIVER] {
@@ -186,7 +184,80 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Result<Result<T, String>, Failu
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use serde_json::Value;
+
+    use super::super::samples;
     use super::*;
+
+    /// Speaks as the client does, of a vault where everything goes well; keeps "uploads" beside its wallets.
+    const CLIENT: &str = r#"#!/bin/sh
+folder=$(dirname "$2"); [ "$1 $3 $5" = "--wallet --passphrase-file --json" ] || exit 64
+who=$(basename "$2" .wallet); shift 5; said="$who $1 $2"; event='"event":{"stream":"s","seq":1,"leaf":"1eaf"}'
+case "$said" in
+  "operator operator connect") echo "{$event}" ;;
+  "operator provider invite") echo "{\"provider\":\"P\",\"invitation\":\"I\",$event}" ;;
+  *" wallet create") : >"$4"; echo '{"wallet":"w"}' ;;
+  *" provider register") echo "{\"provider\":\"P\",$event}" ;;
+  "operator provider verify") echo "{$event}" ;;
+  "st-anna record upload") n=$(ls "$folder" | grep -c '^blob'); cp "$3" "$folder/blob$n"
+    echo "{\"records\":[{\"record\":\"$n\",$event}]}" ;;
+  "riverside search "*) echo "{\"hits\":[$(ls "$folder" | sed -n 's/^blob\(.*\)/{"record":"\1"}/p' | paste -sd,)],\"event\":\"ca11\"}" ;;
+  "riverside request create") echo "{\"request\":\"$3\",$event}" ;;
+  "riverside request status") echo '{"state":"verified"}' ;;
+  "operator request approve") echo "{$event}" ;;
+  "riverside record download") cp "$folder/blob$4" "$6"; TAMPER
+    echo "{\"sha256\":\"$(sha256sum <"$6" | cut -c1-64)\",$event}" ;;
+  *) echo "unknown: $said" >&2; exit 2 ;;
+esac
+"#;
+
+    /// Plays the day with a client that does `tamper` to each file it decrypted.
+    fn day(name: &str, tamper: &str) -> (Result<(), Failure>, Value) {
+        let folder = std::env::temp_dir().join(format!("chartseal-xtask-{name}-{}", std::process::id()));
+        let wallets = Wallets::create(&folder, &folder).expect("a writable temporary folder");
+        fs::write(wallets.client(), CLIENT.replace("TAMPER", tamper)).expect("ours");
+        fs::set_permissions(wallets.client(), fs::Permissions::from_mode(0o755)).expect("ours");
+        let files: Vec<PathBuf> = ["one.txt", "two.dcm"].iter().map(|file| folder.join(file)).collect();
+        for file in &files {
+            fs::write(file, file.to_string_lossy().as_bytes()).expect("ours");
+        }
+        let records = samples::given(&files).expect("they exist").expect("there are two");
+        let mut report = Report::default();
+        let outcome = play(&mut report, "http://127.0.0.1:9", &wallets, &records);
+        report.ended(&outcome);
+        fs::remove_dir_all(folder).expect("ours");
+        (outcome, report.to_json())
+    }
+
+    #[test]
+    fn a_day_ends_with_every_record_decrypted() {
+        let (outcome, report) = day("day", ":");
+        outcome.expect("the client does as it should");
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["records"].as_array().map(Vec::len), Some(2));
+        assert_eq!(report["original_sha256"], report["decrypted_sha256"]);
+        let events: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["event"]).collect();
+        assert!(events.iter().any(|event| *event == "ca11"), "the search is an event: {events:?}");
+        assert_eq!(events.iter().filter(|event| event.as_str() == Some("1eaf")).count(), 15);
+    }
+
+    #[test]
+    fn a_day_that_decrypts_something_else_fails_where_it_does() {
+        let (outcome, report) = day("tampered", r#"echo more >>"$6""#);
+        let failure = outcome.expect_err("the file is another one");
+        assert_eq!(failure.step.as_deref(), Some("compare one.txt with the original"));
+        assert_eq!((&report["ok"], &report["decrypted_sha256"]), (&Value::Bool(false), &Value::Null));
+    }
+
+    #[test]
+    fn what_the_client_refuses_is_told_with_its_words() {
+        let (outcome, _) = day("refused", "echo 'no live grant' >&2; exit 4");
+        let failure = outcome.expect_err("the client refused").to_string();
+        assert!(failure.contains("receives the key") && failure.contains("no live grant"), "{failure}");
+    }
 
     #[test]
     fn waiting_ends_with_the_answer() {
@@ -196,11 +267,5 @@ mod tests {
             Ok(if asked == 2 { Ok("there") } else { Err("not yet".to_owned()) })
         });
         assert_eq!((answer.ok(), asked), (Some("there"), 2));
-    }
-
-    #[test]
-    fn a_refusal_ends_the_waiting_at_once() {
-        let answer = until::<()>("refused", || Err(Failure::new("refused", "")));
-        assert!(answer.is_err());
     }
 }
