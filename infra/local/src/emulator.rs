@@ -57,7 +57,7 @@ impl Emulator {
                 Err(Error::EmulatorStart { tail, .. })
                     if tail.contains("already in use") && tried < MAX_PORTS_TRIED =>
                 {
-                    tried += 1
+                    tried += 1;
                 }
                 result => return result,
             }
@@ -255,7 +255,7 @@ fn remove_temporary(folder: &Path) {
     let temporary = folder.join("tmp");
     match fs::remove_dir_all(&temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            eprintln!("cannot remove {}: {error}", temporary.display())
+            eprintln!("cannot remove {}: {error}", temporary.display());
         }
         _ => {}
     }
