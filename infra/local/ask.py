@@ -2,18 +2,11 @@
 
 import json
 
-import boto3
-from botocore.config import Config
-
 import dialogue
 
 
 # Lambda's own lines around each invocation.
 PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:")
-
-
-def client(service):
-    return boto3.client(service, config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=120))
 
 
 def physical_name(question):
@@ -25,8 +18,8 @@ def physical_name(question):
 
 def logs(question):
     """The function's last lines, oldest first."""
-    group = client("lambda").get_function_configuration(FunctionName=physical_name(question))["LoggingConfig"]["LogGroup"]
-    service = client("logs")
+    group = dialogue.client("lambda").get_function_configuration(FunctionName=physical_name(question))["LoggingConfig"]["LogGroup"]
+    service = dialogue.client("logs")
     try:
         pages = service.get_paginator("filter_log_events").paginate(logGroupName=group)
         events = [event for page in pages for event in page["events"]]
@@ -40,7 +33,7 @@ def logs(question):
 
 def invoke(question):
     """The function's answer to a payload."""
-    answer = client("lambda").invoke(FunctionName=physical_name(question), Payload=json.dumps(question["payload"]))
+    answer = dialogue.client("lambda").invoke(FunctionName=physical_name(question), Payload=json.dumps(question["payload"]))
     return {"payload": json.loads(answer["Payload"].read() or "null"), "failed": "FunctionError" in answer}
 
 

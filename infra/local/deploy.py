@@ -13,15 +13,16 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import ask
 import bridges
 import dialogue
 import template as templates
 
 POLL_SECONDS = 0.03
+# Log lines of a function shown with a failure.
+SHOWN_LINES = 10
 # Settings that the emulator cannot honour (infra/local/README.md); a caller's own value wins.
 EMULATED = {"TaskResultScope": "any", "TlsOnlyBucket": "false", "EncryptionContextConditions": "false"}
 DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -42,11 +43,6 @@ class Stopwatch:
         self.timings_ms[phase] = round((now - self.last) * 1000, 1)
         self.timings_ms["total"] = round((now - self.start) * 1000, 1)
         self.last = now
-
-
-def client(service):
-    """A client for the endpoint and credentials of our environment, which the crate sets."""
-    return boto3.client(service, config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=60))
 
 
 def zipped(binary):
@@ -154,14 +150,28 @@ def parameters_of(template, given, stack):
     return named + kept
 
 
-def first_failure(cloudformation, name):
+def first_failure(cloudformation, name, template):
     """What went wrong first, by the stack's events (which come newest first)."""
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
     if not failed:
         return "no resource says why"
     event = failed[-1]
-    return f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'no reason given')}"
+    cause = f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'no reason given')}"
+    if event["ResourceType"].startswith("Custom::"):
+        token = template["Resources"][event["LogicalResourceId"]]["Properties"]["ServiceToken"]["Fn::GetAtt"][0]
+        cause += "\nIts function logged:\n" + "\n".join(logs_of(cloudformation, name, token))
+    return cause
+
+
+def logs_of(cloudformation, name, logical_id):
+    """The last lines of a function, if it still exists."""
+    try:
+        found = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)["StackResourceDetail"]
+        question = {"function": logical_id, "functions": {logical_id: found["PhysicalResourceId"]}, "lines": SHOWN_LINES}
+        return ask.logs(question) or ["(nothing)"]
+    except ClientError as error:
+        return [f"(not known: {error})"]
 
 
 def apply(cloudformation, name, url, template, given, limit_seconds, watch):
@@ -191,14 +201,15 @@ def apply(cloudformation, name, url, template, given, limit_seconds, watch):
         if "contain changes" in reason or "No updates" in reason:
             return "none"
         raise dialogue.Failed(f"the change set was refused: {reason}", "fix template.yaml (`sam validate --lint` may say more)")
-    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
+    # A failed creation keeps its functions, so that their logs can be read; the next deployment clears it away.
+    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set, DisableRollback=operation == "create")
     look = lambda: existing_stack(cloudformation, name)
     ended = wait(look, lambda found: found is None or found["StackStatus"].endswith(RUNNING) or found["StackStatus"] == "REVIEW_IN_PROGRESS",
                  limit_seconds, f"the stack's {operation}")
     watch.lap("execute")
     if ended["StackStatus"] not in DONE:
-        advice = "the emulator's log has more (.local/run/<port>/emulator.log); a function's own lines are in it too"
-        raise dialogue.Failed(f"{ended['StackStatus']}: {first_failure(cloudformation, name)}", advice)
+        advice = "the emulator's log has more: .local/run/<port>/emulator.log"
+        raise dialogue.Failed(f"{ended['StackStatus']}: {first_failure(cloudformation, name, template)}", advice)
     return operation
 
 
@@ -206,8 +217,8 @@ def answer(question):
     watch = Stopwatch()
     template = templates.load(question["template"])
     logical_ids = checked(question, template)
-    s3, cloudformation = client("s3"), client("cloudformation")
-    identity = client("sts").get_caller_identity()
+    s3, cloudformation = dialogue.client("s3"), dialogue.client("cloudformation")
+    identity = dialogue.client("sts").get_caller_identity()
     endpoint = s3.meta.endpoint_url.rstrip("/")
     name = question["stack_name"]
     artifacts = Artifacts(s3, identity["Account"], s3.meta.region_name)
@@ -224,7 +235,7 @@ def answer(question):
     physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for page in pages for one in page["StackResourceSummaries"]}
     if operation != "none":
         parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
-        for line in bridges.apply(client, template, physical, parameters):
+        for line in bridges.apply(dialogue.client, template, physical, parameters):
             dialogue.say(f"bridged: {line}")
     watch.lap("bridges")
     dialogue.say(f"stack {name}: {operation}, {watch.timings_ms['total'] / 1000:.1f} s")

@@ -1,4 +1,4 @@
-"""How our scripts talk to the crate: one JSON question on standard input, one JSON answer on standard output.
+"""How our scripts talk to the crate (one JSON question on standard input, one JSON answer on standard output) and to AWS.
 
 The answer is {"ok": ...} or {"failed": {"cause": ..., "advice": ...}}. Progress goes to standard error.
 """
@@ -6,6 +6,8 @@ The answer is {"ok": ...} or {"failed": {"cause": ..., "advice": ...}}. Progress
 import json
 import sys
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 
@@ -16,6 +18,11 @@ class Failed(Exception):
         super().__init__(cause)
         self.cause = cause
         self.advice = advice
+
+
+def client(service):
+    """A client for the endpoint and credentials of our environment, which the crate sets."""
+    return boto3.client(service, config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=120))
 
 
 def say(line):

@@ -13,7 +13,7 @@ fn samples(workspace: &Workspace) -> BTreeMap<String, Value> {
             let sample = serde_json::from_slice(&fs::read(&path).unwrap());
             (
                 path.file_stem().unwrap().to_string_lossy().into_owned(),
-                sample.unwrap_or_else(|error| panic!("{path:?}: {error}")),
+                sample.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             )
         })
         .collect()
