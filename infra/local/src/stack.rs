@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -99,19 +100,11 @@ impl LocalStack {
     /// The stack that an earlier run left up on an embedded emulator, if it still runs.
     pub fn attach(workspace: &Workspace) -> Result<Option<Self>, Error> {
         let path = workspace.state_file();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        // A state that cannot be read, or whose emulator is gone, describes nothing that runs.
-        let found = serde_json::from_str::<State>(&text).ok().and_then(|state| {
+        let found = read_state(&path)?.and_then(|state| {
             let emulator = Emulator::attach(state.endpoint.clone(), state.folder, state.group)?;
             Some((emulator, state.endpoint, state.stack_name, state.outputs))
         });
-        let Some((emulator, endpoint, stack_name, outputs)) = found else {
-            fs::remove_file(&path).map_err(Error::file("remove", &path))?;
-            return Ok(None);
-        };
+        let Some((emulator, endpoint, stack_name, outputs)) = found else { return Ok(None) };
         Ok(Some(Self { workspace: workspace.clone(), endpoint, stack_name, outputs, emulator: Some(emulator) }))
     }
 
@@ -120,6 +113,11 @@ impl LocalStack {
     /// On an endpoint the user named there is nothing to do: it stays anyway.
     pub fn detach(&mut self) -> Result<(), Error> {
         let Some(emulator) = &mut self.emulator else { return Ok(()) };
+        if let Some(other) = Self::attach(&self.workspace)?
+            && other.endpoint != self.endpoint
+        {
+            return Err(Error::AlreadyUp { endpoint: other.endpoint.url });
+        }
         let path = self.workspace.state_file();
         let state = State {
             group: emulator.group(),
@@ -136,9 +134,11 @@ impl LocalStack {
     /// Stops the emulator, and with it the stack. On an endpoint the user named the stack is left as it is.
     pub fn stop(self) -> Result<(), Error> {
         let Some(emulator) = self.emulator else { return Ok(()) };
-        emulator.stop()?;
         let path = self.workspace.state_file();
-        if path.exists() { fs::remove_file(&path).map_err(Error::file("remove", &path)) } else { Ok(()) }
+        // The stack that stays may be another one.
+        let ours = read_state(&path)?.is_some_and(|state| state.endpoint == self.endpoint);
+        emulator.stop()?;
+        if ours { fs::remove_file(&path).map_err(Error::file("remove", &path)) } else { Ok(()) }
     }
 
     /// Deploys again, with other binaries or parameters: an update of the running stack.
@@ -192,6 +192,90 @@ impl LocalStack {
     }
 }
 
+/// The state of the stack that stays. One that cannot be read, or is not there, describes nothing that runs.
+fn read_state(path: &Path) -> Result<Option<State>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(serde_json::from_str(&text).ok()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
+
 fn unreadable(script: &'static str, source: serde_json::Error) -> Error {
     Error::Answer { script, answer: String::new(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::install;
+
+    /// A checkout of its own with the real scripts and the real installation, so that no stack of the developer's is touched.
+    fn workspace(folder: &Path) -> Workspace {
+        let real = Workspace::find().unwrap();
+        install(&real).unwrap();
+        let workspace = Workspace::at(folder);
+        fs::create_dir_all(workspace.run_dir()).unwrap();
+        fs::create_dir_all(folder.join("infra")).unwrap();
+        symlink(real.venv_dir(), workspace.venv_dir()).unwrap();
+        symlink(real.scripts_dir(), workspace.scripts_dir()).unwrap();
+        workspace
+    }
+
+    /// A stack with nothing deployed on it.
+    fn bare(workspace: &Workspace) -> LocalStack {
+        let emulator = Emulator::start(workspace).unwrap();
+        let outputs = Outputs {
+            api: format!("{}/api", emulator.endpoint().url),
+            stack: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            operation: "create".to_owned(),
+            timings_ms: BTreeMap::new(),
+        };
+        LocalStack {
+            workspace: workspace.clone(),
+            endpoint: emulator.endpoint().clone(),
+            stack_name: STACK_NAME.to_owned(),
+            outputs,
+            emulator: Some(emulator),
+        }
+    }
+
+    #[test]
+    fn one_stack_stays_until_it_is_taken_down_whatever_others_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = workspace(folder.path());
+        assert!(LocalStack::attach(&workspace).unwrap().is_none());
+
+        let mut stays = bare(&workspace);
+        stays.detach().unwrap();
+        let endpoint = stays.endpoint().clone();
+        drop(stays);
+
+        let mut second = bare(&workspace);
+        let refused = second.detach().unwrap_err();
+        assert!(matches!(&refused, Error::AlreadyUp { endpoint: url } if *url == endpoint.url), "{refused}");
+        second.stop().unwrap();
+
+        let found = LocalStack::attach(&workspace).unwrap().expect("it stays");
+        assert_eq!(found.endpoint(), &endpoint);
+        assert_eq!(found.api(), format!("{}/api", endpoint.url));
+        found.stop().unwrap();
+        assert!(LocalStack::attach(&workspace).unwrap().is_none());
+        assert!(!workspace.state_file().exists());
+    }
+
+    #[test]
+    fn a_record_of_a_stack_that_is_gone_finds_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = workspace(folder.path());
+        let mut stack = bare(&workspace);
+        stack.detach().unwrap();
+        let emulator = stack.emulator.take().unwrap();
+        emulator.stop().unwrap();
+        assert!(workspace.state_file().exists());
+        assert!(LocalStack::attach(&workspace).unwrap().is_none());
+    }
 }
