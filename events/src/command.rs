@@ -151,27 +151,23 @@ impl Command {
                 streams.insert(StreamId::Provider(self.new_id(Kind::Provider)));
             }
             Action::ProviderRegister(register) => {
-                streams.extend([
-                    StreamId::Provider(register.provider),
-                    StreamId::Staff(self.new_id(Kind::Staff)),
-                ]);
+                streams.extend([StreamId::Provider(register.provider), StreamId::Staff(self.new_id(Kind::Staff))]);
             }
-            Action::ProviderVerify(ProviderVerify { provider, .. }) | Action::ProviderSuspend(ProviderSuspend { provider }) => {
+            Action::ProviderVerify(ProviderVerify { provider, .. })
+            | Action::ProviderSuspend(ProviderSuspend { provider }) => {
                 streams.insert(StreamId::Provider(*provider));
             }
             Action::RecordCreate(_) => {
                 streams.insert(StreamId::Record(self.new_id(Kind::Record)));
             }
             Action::AccessRequest(request) => {
-                streams.extend([
-                    StreamId::Record(request.record),
-                    StreamId::Request(self.new_id(Kind::Request)),
-                ]);
+                streams.extend([StreamId::Record(request.record), StreamId::Request(self.new_id(Kind::Request))]);
             }
             Action::AccessApprove(AccessApprove { request, .. }) | Action::AccessDeny(AccessDeny { request, .. }) => {
                 streams.insert(StreamId::Request(*request));
             }
-            Action::KeyIssue(KeyIssue { request, record }) | Action::RequestDownload(RequestDownload { request, record }) => {
+            Action::KeyIssue(KeyIssue { request, record })
+            | Action::RequestDownload(RequestDownload { request, record }) => {
                 streams.extend([StreamId::Request(*request), StreamId::Record(*record)]);
             }
             Action::RecordVersion(RecordVersion { record })

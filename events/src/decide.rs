@@ -14,8 +14,8 @@ use crate::id::Id;
 use crate::state::View;
 use crate::stream::StreamId;
 
-pub use people::code_hash;
 pub use admission::{Signer, authenticate, signer};
+pub use people::code_hash;
 
 /// What the vault itself found out; there is no command for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

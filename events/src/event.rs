@@ -12,8 +12,8 @@ pub use outcome::*;
 use crate::command::Command;
 use crate::encoding::{Bytes, Hash};
 use crate::limits::MAX_EVENT_BYTES;
-use crate::strict;
 use crate::stream::StreamId;
+use crate::strict;
 
 /// The version of the event's own shape.
 pub const EVENT_VERSION: u32 = 1;

@@ -166,7 +166,11 @@ fn observed(event: &Event, view: &View) -> Option<Observation> {
         (Outcome::UploadExpired(expired), StreamId::Record(record), _) => {
             Some(Observation::ObjectMissing { record, announced: expired.announced })
         }
-        (Outcome::AccessVerified(_) | Outcome::AccessDenied(_), StreamId::Request(id), Some(State::Request(request))) => {
+        (
+            Outcome::AccessVerified(_) | Outcome::AccessDenied(_),
+            StreamId::Request(id),
+            Some(State::Request(request)),
+        ) => {
             let Kid::Person(person) = request.by else { return None };
             Some(Observation::RequesterChecked { request: id, requester: request.asked.requester, person })
         }

@@ -174,7 +174,9 @@ mod tests {
     fn an_id_has_one_spelling() {
         let text = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
         assert_eq!(text.parse::<Id>().expect("canonical").to_string(), text);
-        for bad in ["01arz3ndektsv4rrffq69g5fav", "O1ARZ3NDEKTSV4RRFFQ69G5FAV", "81ARZ3NDEKTSV4RRFFQ69G5FAV", "", "01ARZ3"] {
+        for bad in
+            ["01arz3ndektsv4rrffq69g5fav", "O1ARZ3NDEKTSV4RRFFQ69G5FAV", "81ARZ3NDEKTSV4RRFFQ69G5FAV", "", "01ARZ3"]
+        {
             assert!(bad.parse::<Id>().is_err(), "{bad}");
         }
     }

@@ -39,7 +39,9 @@ impl Jws {
             return Err(malformed.into());
         }
         let mut parts = text.split('.');
-        let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(malformed.into());
         };
         let decode = |part: &str| from_base64url(part).map_err(|_| Refusal::from(malformed));
@@ -85,7 +87,8 @@ impl Jws {
     pub fn verify(&self, public_key: &Bytes<32>) -> Result<(), Code> {
         let key = VerifyingKey::from_bytes(&public_key.0).map_err(|_| Code::SignatureInvalid)?;
         let signed = self.text.rsplit_once('.').map_or("", |(signed, _)| signed);
-        key.verify_strict(signed.as_bytes(), &Signature::from_bytes(&self.signature)).map_err(|_| Code::SignatureInvalid)
+        key.verify_strict(signed.as_bytes(), &Signature::from_bytes(&self.signature))
+            .map_err(|_| Code::SignatureInvalid)
     }
 }
 
@@ -241,6 +244,9 @@ mod tests {
         assert_eq!(admit(&ReadClaims { aud: "w".into(), ..claims() }, 1_030_000), Err(Code::WrongAudience));
         assert_eq!(admit(&ReadClaims { htm: "POST".into(), ..claims() }, 1_030_000), Err(Code::TokenTarget));
         assert_eq!(admit(&ReadClaims { htu: "/records/x".into(), ..claims() }, 1_030_000), Err(Code::TokenTarget));
-        assert_eq!(ReadToken::admit("Basic eA", "v", "GET", "/", 0).map(|_| ()).map_err(|r| r.code), Err(Code::MissingToken));
+        assert_eq!(
+            ReadToken::admit("Basic eA", "v", "GET", "/", 0).map(|_| ()).map_err(|r| r.code),
+            Err(Code::MissingToken)
+        );
     }
 }

@@ -90,7 +90,8 @@ impl FromStr for StreamId {
             _ => return Err(error),
         };
         // One stream has one name: leading zeros, signs and further parts are refused by comparing.
-        let canonical = stream.to_string() == text && !matches!(stream, Self::Search { shard, .. } if shard >= SEARCH_SHARDS);
+        let canonical =
+            stream.to_string() == text && !matches!(stream, Self::Search { shard, .. } if shard >= SEARCH_SHARDS);
         if canonical { Ok(stream) } else { Err(error) }
     }
 }

@@ -162,8 +162,11 @@ fn the_vault_cannot_decide_what_needs_a_command() {
 fn a_command_of_another_person_does_not_pass() {
     // The operator's approval is put into another request of the same record.
     let mut world = day();
-    let requests: Vec<_> = world.streams.keys().filter(|stream| matches!(stream, StreamId::Request(_))).copied().collect();
-    let command_of = |world: &World, stream| world.streams[&stream][2].open().expect("an event").command.expect("one").jws().text().to_owned();
+    let requests: Vec<_> =
+        world.streams.keys().filter(|stream| matches!(stream, StreamId::Request(_))).copied().collect();
+    let command_of = |world: &World, stream| {
+        world.streams[&stream][2].open().expect("an event").command.expect("one").jws().text().to_owned()
+    };
     let (one, other) = (command_of(&world, requests[0]), command_of(&world, requests[1]));
     let error = forged(&mut world, requests[0], 2, &one, &other);
     assert!(error.is_err(), "{error:?}");
@@ -178,6 +181,9 @@ fn a_refusal_names_event_and_reason() {
     let stream = StreamId::Record(record);
     let at = world.streams[&stream][0].open().expect("an event").at_ms;
     let error = forged(&mut world, stream, 0, &format!(r#""at":{at}"#), &format!(r#""at":{}"#, at + 86_400_000));
-    assert!(matches!(error, Err(Unsound::Refused(place, refusal)) if place.seq == 0 && refusal.code == Code::ClockSkew), "{error:?}");
+    assert!(
+        matches!(error, Err(Unsound::Refused(place, refusal)) if place.seq == 0 && refusal.code == Code::ClockSkew),
+        "{error:?}"
+    );
     assert_eq!(Bytes([0; 16]).to_string().len(), 22);
 }

@@ -3,8 +3,8 @@
 mod world;
 
 use chartseal_events::command::{
-    AccessApprove, Claims, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderVerify, RecordCreate,
-    RecordDownload, RecordKey, RecordVersion, RequestDownload, SearchPerform,
+    AccessApprove, Claims, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderVerify,
+    RecordCreate, RecordDownload, RecordKey, RecordVersion, RequestDownload, SearchPerform,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::event::{AccessExpired, ExpiryReason, KeyIssued, StoredEvent};
@@ -69,8 +69,14 @@ fn an_invitation_is_for_one_holder_of_its_code_and_for_a_time() {
     world.now_ms -= 86_400_000;
 
     world.run(&person, with(5)).expect("registered");
-    assert_eq!(refused(world.run(&Person::new(12), ProviderRegister { sign_key: Person::new(12).public(), ..with(5) })), Code::InvitationUsed);
-    assert_eq!(refused(world.run(&Person::new(12), ProviderRegister { sign_key: Person::new(12).public(), ..with(7) })), Code::WrongCode);
+    assert_eq!(
+        refused(world.run(&Person::new(12), ProviderRegister { sign_key: Person::new(12).public(), ..with(5) })),
+        Code::InvitationUsed
+    );
+    assert_eq!(
+        refused(world.run(&Person::new(12), ProviderRegister { sign_key: Person::new(12).public(), ..with(7) })),
+        Code::WrongCode
+    );
 
     let far = ProviderInvite { code_hash: code_hash(&[1; 16]), expires_at: world.now_ms + 40 * 86_400_000 };
     assert_eq!(refused(world.run(&operator, far)), Code::BadField);
@@ -204,7 +210,11 @@ fn a_request_is_verified_approved_and_leads_to_key_and_download() {
     let record = world.uploaded(&ann);
     assert_eq!(refused(world.run(&ann, World::ask(record))), Code::OwnRecord);
     let open = world.create(&ann);
-    assert_eq!(refused(world.run(&bob, World::ask(open))), Code::NotFound, "what is not uploaded is not there for others");
+    assert_eq!(
+        refused(world.run(&bob, World::ask(open))),
+        Code::NotFound,
+        "what is not uploaded is not there for others"
+    );
 
     let request = world.request(&bob, record);
     let key = KeyIssue { request, record };
@@ -256,7 +266,8 @@ fn a_request_can_be_denied_or_run_out() {
     let (ann, bob) = (world.member(10), world.member(11));
     let operator = world.operator.clone();
     let record = world.uploaded(&ann);
-    let state = |world: &World, request| world.view([StreamId::Request(request)]).request(request).expect("begun").state;
+    let state =
+        |world: &World, request| world.view([StreamId::Request(request)]).request(request).expect("begun").state;
 
     let denied = world.checked_request(&bob, record);
     world.deny(&operator, denied).expect("denied");
@@ -270,7 +281,11 @@ fn a_request_can_be_denied_or_run_out() {
     let deadline = Observation::DeadlineReached { request: waiting };
     assert_eq!(refused(world.observe(&deadline)), Code::NotApproved, "there is time yet");
     world.now_ms += 3_600_000;
-    assert_eq!(refused(world.approve(&operator, waiting)), Code::RequestExpired, "late, although nobody has written it down");
+    assert_eq!(
+        refused(world.approve(&operator, waiting)),
+        Code::RequestExpired,
+        "late, although nobody has written it down"
+    );
     let expired = outcome(&world.observe(&deadline).expect("expired"));
     assert_eq!(expired, AccessExpired { reason: ExpiryReason::Undecided }.into());
     assert_eq!(refused(world.approve(&operator, waiting)), Code::RequestExpired);
@@ -327,7 +342,10 @@ fn what_is_signed_for_elsewhere_or_at_another_time_is_refused() {
     assert_eq!(code(&command, now), Ok(()));
     assert_eq!(code(&command, now + 121_000), Err(Code::ClockSkew));
     assert_eq!(code(&command, now - 121_000), Err(Code::ClockSkew));
-    assert_eq!(code(&with(Claims { aud: "elsewhere".into(), ..command.claims.clone() }), now), Err(Code::WrongAudience));
+    assert_eq!(
+        code(&with(Claims { aud: "elsewhere".into(), ..command.claims.clone() }), now),
+        Err(Code::WrongAudience)
+    );
     let old = Claims { jti: Id::from_parts(now - 200_000, [0; 10]), ..command.claims.clone() };
     assert_eq!(code(&with(old), now), Err(Code::BadJti));
 }

@@ -9,7 +9,8 @@ use crate::encoding::{Bytes, Hash};
 use crate::id::{Id, Thumbprint};
 use crate::jws::is_public_key;
 use crate::limits::{
-    MAX_FRAME_BYTES, MAX_GRANT_S, MAX_MEDIA_TYPE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_VERSIONS, MIN_FRAME_BYTES, MIN_GRANT_S,
+    MAX_FRAME_BYTES, MAX_GRANT_S, MAX_MEDIA_TYPE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_VERSIONS, MIN_FRAME_BYTES,
+    MIN_GRANT_S,
 };
 use crate::private::FieldRule;
 use crate::purpose::Purpose;
@@ -291,7 +292,8 @@ fn is_media_type(text: &str) -> bool {
             && name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&-^_.+".contains(&b))
     };
-    text.len() <= MAX_MEDIA_TYPE_BYTES && text.split_once('/').is_some_and(|(major, minor)| restricted(major) && restricted(minor))
+    text.len() <= MAX_MEDIA_TYPE_BYTES
+        && text.split_once('/').is_some_and(|(major, minor)| restricted(major) && restricted(minor))
 }
 
 #[cfg(test)]
@@ -300,10 +302,22 @@ mod tests {
 
     #[test]
     fn media_types_are_plain() {
-        for good in ["application/fhir+json", "text/plain", "image/png", "application/vnd.ms-excel", "application/dicom"] {
+        for good in
+            ["application/fhir+json", "text/plain", "image/png", "application/vnd.ms-excel", "application/dicom"]
+        {
             assert!(is_media_type(good), "{good}");
         }
-        for bad in ["", "text", "text/", "/plain", "text/plain; charset=utf-8", "Text/plain", "text/pl ain", "a/b/c", "text/\n"] {
+        for bad in [
+            "",
+            "text",
+            "text/",
+            "/plain",
+            "text/plain; charset=utf-8",
+            "Text/plain",
+            "text/pl ain",
+            "a/b/c",
+            "text/\n",
+        ] {
             assert!(!is_media_type(bad), "{bad}");
         }
     }

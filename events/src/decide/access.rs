@@ -6,7 +6,8 @@ use super::{Decision, Draft, Facts, Signer, taken_before};
 use crate::codes::{Code, Refusal};
 use crate::command::{AccessApprove, AccessDeny, AccessRequest, Command, KeyIssue, RequestDownload};
 use crate::event::{
-    AccessApproved, AccessDenied, AccessExpired, AccessRequested, AccessVerified, ExpiryReason, KeyIssued, RecordDownloaded,
+    AccessApproved, AccessDenied, AccessExpired, AccessRequested, AccessVerified, ExpiryReason, KeyIssued,
+    RecordDownloaded,
 };
 use crate::id::{Id, Kid, Kind, Thumbprint};
 use crate::limits::MAX_DECISION_MS;
@@ -29,7 +30,8 @@ pub(super) fn request(
     let record = view.record(fields.record).ok_or(Code::NotFound)?;
     let own = record.owner == provider.id;
     // To others a version exists from its upload on.
-    let version = record.version(fields.version).filter(|version| own || version.uploaded.is_some()).ok_or(Code::NotFound)?;
+    let version =
+        record.version(fields.version).filter(|version| own || version.uploaded.is_some()).ok_or(Code::NotFound)?;
     if own {
         return Err(Code::OwnRecord.into());
     }
@@ -56,10 +58,12 @@ pub(super) fn requester_checked(view: &View, request: Id, requester: Id, person:
         return Err(Code::AlreadyDecided.into());
     }
     let verified = view.provider(requester).is_some_and(|provider| provider.status == ProviderStatus::Verified);
-    let same_key = |staff: &Staff| staff.provider == requester && Thumbprint::of(&staff.sign_key) == request.asked.requester_key;
+    let same_key =
+        |staff: &Staff| staff.provider == requester && Thumbprint::of(&staff.sign_key) == request.asked.requester_key;
     let live = view.staff(person).is_some_and(same_key);
     let stream = StreamId::Request(request.id);
-    let draft = if verified && live { Draft::new(stream, AccessVerified {}) } else { Draft::new(stream, AccessDenied {}) };
+    let draft =
+        if verified && live { Draft::new(stream, AccessVerified {}) } else { Draft::new(stream, AccessDenied {}) };
     Ok(draft.into())
 }
 
@@ -161,7 +165,8 @@ fn granted<'a>(
     now_ms: u64,
 ) -> Result<(&'a Staff, &'a Request), Refusal> {
     let (staff, provider) = signer.member()?;
-    let request = view.request(request).filter(|request| request.asked.requester == provider.id).ok_or(Code::NotFound)?;
+    let request =
+        view.request(request).filter(|request| request.asked.requester == provider.id).ok_or(Code::NotFound)?;
     if request.asked.record != record {
         return Err(Code::NotFound.into());
     }

@@ -59,7 +59,8 @@ pub fn signer<'a>(view: &'a View, jws: &Jws, act: Option<crate::id::Id>) -> Resu
         }
         (Kid::Person(person), Some(act)) => {
             let staff = view.staff(person).ok_or(Code::UnknownSigner)?;
-            let provider = view.provider(act).filter(|provider| provider.id == staff.provider).ok_or(Code::NotMember)?;
+            let provider =
+                view.provider(act).filter(|provider| provider.id == staff.provider).ok_or(Code::NotMember)?;
             (Signer::Staff(staff, provider), &staff.sign_key)
         }
         _ => return Err(Code::UnknownSigner.into()),

@@ -9,8 +9,8 @@ use crate::command::{
 };
 use crate::encoding::Hash;
 use crate::event::{
-    Genesis, OperatorAdded, OperatorRemoved, ProviderInvited, ProviderRegistered, ProviderSuspended, ProviderVerified, Role,
-    StaffAdded,
+    Genesis, OperatorAdded, OperatorRemoved, ProviderInvited, ProviderRegistered, ProviderSuspended, ProviderVerified,
+    Role, StaffAdded,
 };
 use crate::id::{Kind, Thumbprint};
 use crate::jws::is_public_key;
@@ -40,7 +40,12 @@ pub(super) fn begin(view: &View, genesis: &Genesis) -> Result<Decision, Refusal>
     Ok(Draft::new(StreamId::Vault, genesis.clone()).into())
 }
 
-pub(super) fn add_operator(view: &View, command: &Command, signer: &Signer<'_>, add: &OperatorAdd) -> Result<Decision, Refusal> {
+pub(super) fn add_operator(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    add: &OperatorAdd,
+) -> Result<Decision, Refusal> {
     let (_, operators) = signer.operator()?;
     if let Some(done) = taken_before(view, StreamId::Vault, command)? {
         return Ok(done);
@@ -91,7 +96,12 @@ pub(super) fn invite(
     Ok(Draft::new(stream, ProviderInvited { code_hash: invite.code_hash, expires_at: invite.expires_at }).into())
 }
 
-pub(super) fn register(view: &View, command: &Command, register: &ProviderRegister, now_ms: u64) -> Result<Decision, Refusal> {
+pub(super) fn register(
+    view: &View,
+    command: &Command,
+    register: &ProviderRegister,
+    now_ms: u64,
+) -> Result<Decision, Refusal> {
     let stream = StreamId::Provider(register.provider);
     let provider = view.provider(register.provider).ok_or(Code::NotFound)?;
     if let Some(done) = taken_before(view, stream, command)? {
@@ -119,7 +129,12 @@ pub(super) fn register(view: &View, command: &Command, register: &ProviderRegist
     ]))
 }
 
-pub(super) fn verify(view: &View, command: &Command, signer: &Signer<'_>, verify: &ProviderVerify) -> Result<Decision, Refusal> {
+pub(super) fn verify(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    verify: &ProviderVerify,
+) -> Result<Decision, Refusal> {
     signer.operator()?;
     let stream = StreamId::Provider(verify.provider);
     let provider = view.provider(verify.provider).ok_or(Code::NotFound)?;
@@ -135,7 +150,12 @@ pub(super) fn verify(view: &View, command: &Command, signer: &Signer<'_>, verify
     Ok(Draft::new(stream, ProviderVerified {}).into())
 }
 
-pub(super) fn suspend(view: &View, command: &Command, signer: &Signer<'_>, suspend: &ProviderSuspend) -> Result<Decision, Refusal> {
+pub(super) fn suspend(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    suspend: &ProviderSuspend,
+) -> Result<Decision, Refusal> {
     signer.operator()?;
     let stream = StreamId::Provider(suspend.provider);
     let provider = view.provider(suspend.provider).ok_or(Code::NotFound)?;

@@ -4,7 +4,8 @@ use super::{Decision, Draft, Facts, Signer, taken_before};
 use crate::codes::{Code, Refusal};
 use crate::command::{Announcement, Command, RecordDownload, RecordKey, RecordVersion};
 use crate::event::{
-    EventRef, KeyIssued, RecordAnnounced, RecordCreated, RecordDownloaded, RecordUploaded, SearchPerformed, UploadExpired,
+    EventRef, KeyIssued, RecordAnnounced, RecordCreated, RecordDownloaded, RecordUploaded, SearchPerformed,
+    UploadExpired,
 };
 use crate::id::{Id, Kind};
 use crate::limits::{MAX_ANNOUNCEMENTS, MAX_UPLOAD_WINDOW_MS, MAX_VERSIONS};
@@ -104,7 +105,9 @@ pub(super) fn object_missing(view: &View, record: Id, announced: u64, now_ms: u6
     match run.status {
         AnnouncedStatus::Uploaded => Err(Code::VersionUploaded.into()),
         AnnouncedStatus::Expired => Err(Code::UploadExpired.into()),
-        AnnouncedStatus::Pending if now_ms < run.expires_at_ms && version.uploaded.is_none() => Err(Code::NotUploaded.into()),
+        AnnouncedStatus::Pending if now_ms < run.expires_at_ms && version.uploaded.is_none() => {
+            Err(Code::NotUploaded.into())
+        }
         AnnouncedStatus::Pending => Ok(Draft::new(stream, UploadExpired { version: number, announced }).into()),
     }
 }
@@ -112,12 +115,18 @@ pub(super) fn object_missing(view: &View, record: Id, announced: u64, now_ms: u6
 fn announced_run(view: &View, record: Id, announced: u64) -> Result<(StreamId, &Version, u32, &Announced), Refusal> {
     let record = view.record(record).ok_or(Code::NotFound)?;
     let numbered = (1u32..).zip(&record.versions);
-    let found = numbered.filter_map(|(number, version)| Some((version, number, version.announced.get(&announced)?))).next();
+    let found =
+        numbered.filter_map(|(number, version)| Some((version, number, version.announced.get(&announced)?))).next();
     let (version, number, run) = found.ok_or(Code::NotFound)?;
     Ok((StreamId::Record(record.id), version, number, run))
 }
 
-pub(super) fn owner_key(view: &View, command: &Command, signer: &Signer<'_>, fields: &RecordKey) -> Result<Decision, Refusal> {
+pub(super) fn owner_key(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    fields: &RecordKey,
+) -> Result<Decision, Refusal> {
     let (staff, _, record) = owned(view, signer, fields.record)?;
     let stream = StreamId::Record(record.id);
     if let Some(done) = taken_before(view, stream, command)? {
@@ -153,7 +162,11 @@ pub(super) fn search(view: &View, command: &Command, signer: &Signer<'_>, facts:
 }
 
 /// The signer's own record; another's does not exist for them.
-fn owned<'a>(view: &'a View, signer: &Signer<'a>, record: Id) -> Result<(&'a Staff, &'a Provider, &'a Record), Refusal> {
+fn owned<'a>(
+    view: &'a View,
+    signer: &Signer<'a>,
+    record: Id,
+) -> Result<(&'a Staff, &'a Provider, &'a Record), Refusal> {
     let (staff, provider) = signer.member()?;
     let record = view.record(record).filter(|record| record.owner == provider.id).ok_or(Code::NotFound)?;
     Ok((staff, provider, record))

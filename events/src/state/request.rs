@@ -90,10 +90,14 @@ impl Request {
                 self.decided_seq = Some(event.place.seq);
                 RequestState::Denied
             }
-            (Outcome::AccessExpired(expired), state) if state.is_open() && expired.reason == ExpiryReason::Undecided => {
+            (Outcome::AccessExpired(expired), state)
+                if state.is_open() && expired.reason == ExpiryReason::Undecided =>
+            {
                 RequestState::Undecided
             }
-            (Outcome::AccessExpired(expired), RequestState::Approved { .. }) if expired.reason == ExpiryReason::GrantOver => {
+            (Outcome::AccessExpired(expired), RequestState::Approved { .. })
+                if expired.reason == ExpiryReason::GrantOver =>
+            {
                 RequestState::Over
             }
             (Outcome::KeyIssued(_), state @ RequestState::Approved { .. }) => {

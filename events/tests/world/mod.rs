@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use chartseal_events::command::{
-    AccessApprove, AccessDeny, AccessRequest, Announcement, Claims, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
-    RecordCreate, SUITE,
+    AccessApprove, AccessDeny, AccessRequest, Announcement, Claims, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify, RecordCreate, SUITE,
 };
 use chartseal_events::decide::{Writing, code_hash, write};
 use chartseal_events::event::{Genesis, StoredEvent};
@@ -15,7 +15,8 @@ use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::purpose::Purpose;
 use chartseal_events::state::History;
 use chartseal_events::{
-    Action, Bytes, Cause, Code, Command, Decision, Facts, Hash, Id, Kid, Observation, Outcome, StreamId, Thumbprint, View, decide,
+    Action, Bytes, Cause, Code, Command, Decision, Facts, Hash, Id, Kid, Observation, Outcome, StreamId, Thumbprint,
+    View, decide,
 };
 use ed25519_dalek::SigningKey;
 
@@ -61,7 +62,8 @@ pub fn private(fields: &[(&str, &str)]) -> PrivatePart {
 
 /// The private fields that an action must have.
 pub fn required_private(action: &Action) -> PrivatePart {
-    let names: Vec<_> = action.private_rules().iter().filter(|rule| rule.required).map(|rule| (rule.name, "x")).collect();
+    let names: Vec<_> =
+        action.private_rules().iter().filter(|rule| rule.required).map(|rule| (rule.name, "x")).collect();
     private(&names)
 }
 
