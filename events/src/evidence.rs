@@ -4,7 +4,7 @@
 //!
 //! Out of scope: that nothing newer was hidden, and that everybody is shown the same streams. Inclusion proofs say that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +113,7 @@ fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>
     // What is read but was not seen had not begun.
     let reads = match &event.command {
         Some(command) => command.reads().map_err(|refusal| Unsound::Refused(event.place, refusal))?,
-        None => Default::default(),
+        None => BTreeSet::default(),
     };
     for stream in reads {
         if histories.iter().all(|history| history.stream != stream) {

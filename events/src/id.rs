@@ -49,14 +49,14 @@ impl Id {
         self.0.timestamp_ms()
     }
 
-    /// The id of a stream that a command creates. It follows from who signed (`kid`) and the command's `jti`, so that a
+    /// The id of a stream that a command creates. It follows from who signed and the command's `jti`, so that a
     /// repeated creation meets its own event, and nobody can aim at another's id without that person's key.
-    pub fn derive(kind: Kind, kid: &Kid, jti: Self) -> Self {
+    pub fn derive(kind: Kind, signer: &Kid, jti: Self) -> Self {
         let digest = Sha256::new()
             .chain_update(b"chartseal/id/v1\0")
             .chain_update(kind.label())
             .chain_update(b"\0")
-            .chain_update(kid.to_string())
+            .chain_update(signer.to_string())
             .chain_update(b"\0")
             .chain_update(jti.to_string())
             .finalize();

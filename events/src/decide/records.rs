@@ -114,9 +114,8 @@ pub(super) fn object_missing(view: &View, record: Id, announced: u64, now_ms: u6
 
 fn announced_run(view: &View, record: Id, announced: u64) -> Result<(StreamId, &Version, u32, &Announced), Refusal> {
     let record = view.record(record).ok_or(Code::NotFound)?;
-    let numbered = (1u32..).zip(&record.versions);
-    let found =
-        numbered.filter_map(|(number, version)| Some((version, number, version.announced.get(&announced)?))).next();
+    let mut numbered = (1u32..).zip(&record.versions);
+    let found = numbered.find_map(|(number, version)| Some((version, number, version.announced.get(&announced)?)));
     let (version, number, run) = found.ok_or(Code::NotFound)?;
     Ok((StreamId::Record(record.id), version, number, run))
 }
