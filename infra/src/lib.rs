@@ -1,8 +1,11 @@
 //! The only room that knows AWS: the event store, the key tables, the index and the work lists on DynamoDB, blobs on S3, keys in KMS,
-//! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins; [`aws`] the real ones;
-//! [`road`] the one road from a command to its events.
+//! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins, [`faulty`] the twin that fails;
+//! `aws` the real ones; [`road`] the one road from a command to its events.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod faulty;
+mod layout;
+pub mod memory;
 pub mod ports;
 pub mod road;

@@ -84,7 +84,11 @@ pub trait EventStore: Send + Sync {
     fn load(&self, stream: &StreamId) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send;
 
     /// The end of a stream: every event accepted at or after `since_ms`, and the last one in any case. In order, strongly consistent.
-    fn load_tail(&self, stream: &StreamId, since_ms: u64) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send;
+    fn load_tail(
+        &self,
+        stream: &StreamId,
+        since_ms: u64,
+    ) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send;
 
     /// The events at these places, in the same order; none where there is none. Strongly consistent.
     fn fetch(&self, places: &[EventRef]) -> impl Future<Output = Result<Vec<Option<StoredEvent>>, StoreError>> + Send;
@@ -309,7 +313,11 @@ pub trait Workflow: Send + Sync {
     fn start(&self, request: Id) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Tells a waiting workflow the decision. False where it no longer waits.
-    fn tell(&self, task_token: &str, output: &serde_json::Value) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn tell(
+        &self,
+        task_token: &str,
+        output: &serde_json::Value,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// The time.

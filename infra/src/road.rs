@@ -8,7 +8,9 @@ use chartseal_events::evidence::Evidence;
 use chartseal_events::limits::MAX_CLOCK_SKEW_MS;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::state::History;
-use chartseal_events::{Bytes, Cause, Code, Command, Decision, EventRef, Facts, Observation, Refusal, StreamId, View, decide};
+use chartseal_events::{
+    Bytes, Cause, Code, Command, Decision, EventRef, Facts, Observation, Refusal, StreamId, View, decide,
+};
 use futures_util::future::try_join_all;
 
 use crate::ports::{Append, Clock, EventStore, KeyItem, StoreError};
@@ -56,7 +58,11 @@ pub struct Luggage {
 }
 
 /// Loads and folds streams, all at once.
-pub async fn look<S: EventStore>(store: &S, streams: impl IntoIterator<Item = StreamId>, now_ms: u64) -> Result<View, Failure> {
+pub async fn look<S: EventStore>(
+    store: &S,
+    streams: impl IntoIterator<Item = StreamId>,
+    now_ms: u64,
+) -> Result<View, Failure> {
     let histories = try_join_all(streams.into_iter().map(|stream| history(store, stream, now_ms))).await?;
     Ok(View::new(histories))
 }
@@ -84,7 +90,11 @@ pub async fn take<S: EventStore, C: Clock>(
 }
 
 /// Writes down something that the vault found out.
-pub async fn observe<S: EventStore, C: Clock>(store: &S, clock: &C, observation: &Observation) -> Result<Taken, Failure> {
+pub async fn observe<S: EventStore, C: Clock>(
+    store: &S,
+    clock: &C,
+    observation: &Observation,
+) -> Result<Taken, Failure> {
     travel(store, clock, Cause::Observation(observation), observation.reads(), &Luggage::default()).await
 }
 
@@ -113,7 +123,7 @@ async fn travel<S: EventStore, C: Clock>(
         let events = write(&view, &drafts, Writing { at_ms: now_ms, nonces: &nonces, command })?;
         let append = Append { events, at_ms: now_ms, private: luggage.private.clone(), keys: luggage.keys.clone() };
         match store.append(&append).await {
-            Ok(()) => return arrived(view, append.events),
+            Ok(()) => return arrived(&view, append.events),
             Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -126,7 +136,7 @@ async fn find<S: EventStore>(store: &S, place: EventRef) -> Result<StoredEvent, 
     found.ok_or_else(|| StoreError::Damaged { what: format!("{place} is gone") }.into())
 }
 
-fn arrived(view: View, events: Vec<StoredEvent>) -> Result<Taken, Failure> {
+fn arrived(view: &View, events: Vec<StoredEvent>) -> Result<Taken, Failure> {
     let mut histories: BTreeMap<StreamId, History> = view.histories().map(|h| (h.stream, h.clone())).collect();
     for event in &events {
         let history = histories.get_mut(&event.at.stream).ok_or(Code::Internal)?;
@@ -145,7 +155,10 @@ fn nonces(count: usize) -> Result<Vec<Bytes<16>>, Failure> {
 }
 
 /// The exact bytes of these streams, for whoever wants to check them.
-pub async fn evidence<S: EventStore>(store: &S, streams: impl IntoIterator<Item = StreamId>) -> Result<Evidence, Failure> {
+pub async fn evidence<S: EventStore>(
+    store: &S,
+    streams: impl IntoIterator<Item = StreamId>,
+) -> Result<Evidence, Failure> {
     let loads = streams.into_iter().map(|stream| async move {
         let events = store.load(&stream).await?;
         Ok::<_, StoreError>((stream, events.into_iter().map(|event| event.body).collect()))
