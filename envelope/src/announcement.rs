@@ -16,7 +16,8 @@ use crate::seal::MAX_BODY_BYTES;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Announcement {
-    /// Algorithm suite; only [`SUITE`] is accepted.
+    /// Algorithm suite; only [`SUITE`] is accepted. JSON: `"0478"`.
+    #[serde(with = "encoding::suite")]
     pub suite: u16,
     /// The message id in the header. JSON: base64url.
     #[serde(with = "encoding::base64url")]

@@ -36,3 +36,20 @@ pub(crate) mod base64url {
         bytes.try_into().map_err(|_| D::Error::custom(format_args!("expected {N} bytes as base64url")))
     }
 }
+
+/// `#[serde(with = "suite")]` for an algorithm suite id: four lower-case hexadecimal digits, as in commands.
+pub(crate) mod suite {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    // Serde hands fields over by reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn serialize<S: Serializer>(value: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:04x}"))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let value = u16::from_str_radix(&text, 16).ok().filter(|value| format!("{value:04x}") == text);
+        value.ok_or_else(|| D::Error::custom("expected an algorithm suite as four lower-case hexadecimal digits"))
+    }
+}

@@ -61,7 +61,8 @@ impl WrappedKeyShape {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct AnnouncementShape {
-    pub suite: u16,
+    /// Four hexadecimal digits.
+    pub suite: String,
     pub message_id: Bytes,
     pub commitment: Bytes,
     pub frame_bytes: u32,
@@ -73,7 +74,7 @@ pub struct AnnouncementShape {
 impl AnnouncementShape {
     pub fn of(announcement: &Announcement) -> Self {
         Self {
-            suite: announcement.suite,
+            suite: format!("{:04x}", announcement.suite),
             message_id: Bytes(announcement.message_id.to_vec()),
             commitment: Bytes(announcement.commitment.to_vec()),
             frame_bytes: announcement.frame_bytes.get(),
@@ -86,7 +87,7 @@ impl AnnouncementShape {
     pub fn announcement(&self) -> Announcement {
         let digest = |text: &str| hex::decode(text).unwrap().try_into().unwrap();
         Announcement {
-            suite: self.suite,
+            suite: u16::from_str_radix(&self.suite, 16).unwrap(),
             message_id: self.message_id.array(),
             commitment: self.commitment.array(),
             frame_bytes: chartseal_envelope::FrameBytes::beyond_vault_limits(self.frame_bytes),

@@ -323,7 +323,7 @@ fn announcement_cases() -> Vec<MustFail> {
     };
     vec![
         case("announced-suite", "announced-suite", "The announcement names the suite with signatures", &|said| {
-            said.suite = 0x0578;
+            said.suite = "0578".into();
         }),
         case("announced-message-id", "wrong-message", "The announcement names another message id", &|said| {
             said.message_id.0[0] ^= 1;

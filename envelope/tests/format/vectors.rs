@@ -134,6 +134,9 @@ fn announcements_have_one_json_form() {
     assert_eq!(json, serde_json::to_value(AnnouncementShape::of(&announcement)).unwrap());
     assert_eq!(serde_json::from_value::<Announcement>(json.clone()).unwrap(), announcement);
     for (field, bad) in [
+        ("suite", serde_json::json!(0x0478)),
+        ("suite", serde_json::json!("0x478")),
+        ("suite", serde_json::json!("478")),
         ("frame_bytes", serde_json::json!(64)),
         ("frame_bytes", serde_json::json!(100_000)),
         ("frames_root", serde_json::json!(vector.announcement.frames_root.to_uppercase())),
