@@ -1,0 +1,77 @@
+//! What template.yaml grants: DESIGN's promise that nobody who can open data keys can read blobs, kept by reading the policies.
+//! (That the deployed roles are enforced is the end-to-end stories' to show.)
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use chartseal_local::{FUNCTIONS, Workspace};
+
+/// The text of each function's resource, by the function's name.
+fn functions() -> BTreeMap<String, String> {
+    let template = fs::read_to_string(Workspace::find().unwrap().template()).unwrap();
+    let mut functions = BTreeMap::new();
+    // Functions are separated by blank lines.
+    for block in template.split("\n\n").filter(|block| block.contains("Type: AWS::Serverless::Function")) {
+        let (_, rest) = block.split_once("Binary: ").unwrap();
+        let name = rest.split('}').next().unwrap();
+        functions.insert(name.to_owned(), block.to_owned());
+    }
+    functions
+}
+
+/// The functions whose policies mention all of these.
+fn granted(needles: &[&str]) -> Vec<String> {
+    functions()
+        .into_iter()
+        .filter(|(_, text)| statements(text).iter().any(|one| needles.iter().all(|needle| one.contains(needle))))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// A policy's statements, each as one text.
+fn statements(function: &str) -> Vec<String> {
+    let policy = function.split_once("          Statement:\n").map_or("", |(_, policy)| policy);
+    let mut statements: Vec<String> = Vec::new();
+    for line in policy.lines().take_while(|line| line.starts_with("            ")) {
+        match statements.last_mut() {
+            Some(last) if !line.starts_with("            - ") => last.push_str(line),
+            _ => statements.push(line.to_owned()),
+        }
+    }
+    statements
+}
+
+#[test]
+fn every_function_is_read() {
+    assert_eq!(functions().into_keys().collect::<Vec<_>>(), FUNCTIONS);
+    assert!(functions().values().all(|text| !statements(text).is_empty()));
+}
+
+#[test]
+fn only_issue_key_opens_data_keys_and_it_cannot_read_blobs() {
+    assert_eq!(granted(&["kms:Decrypt", "RecordKey"]), ["issue-key"]);
+    assert!(!granted(&["s3:"]).contains(&"issue-key".to_owned()));
+    assert_eq!(granted(&["s3:GetObject"]), ["commit", "download", "records", "sweeper"]);
+}
+
+#[test]
+fn only_tokens_opens_the_search_key() {
+    assert_eq!(granted(&["kms:Decrypt", "SearchKey"]), ["tokens"]);
+}
+
+#[test]
+fn nobody_deletes_or_changes_events() {
+    for action in ["dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"] {
+        assert_eq!(granted(&[action, "EventsTable"]), [""; 0], "{action}");
+    }
+}
+
+#[test]
+fn no_right_is_on_everything_but_by_the_emulators_parameter() {
+    for (name, text) in functions() {
+        for statement in statements(&text).iter().filter(|one| one.contains("'*'")) {
+            assert!(statement.contains("!If [StrictTasks"), "{name}: {statement}");
+        }
+        assert!(!text.contains(":*"), "{name} has a wildcard action");
+    }
+}
