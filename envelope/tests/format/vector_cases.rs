@@ -274,6 +274,12 @@ fn header_cases() -> Vec<MustFail> {
         case("header-other-record", "wrong-context", "The header names another record, of the same length", &|bytes| {
             replace(bytes, b"01JDB3YQ7X", b"01JDB3YQ7Y");
         }),
+        case("header-not-text", "header-not-text", "The tenant's name is not UTF-8", &|bytes| {
+            replace(bytes, b"vault.example", b"vault.\xffxample");
+        }),
+        case("header-no-provider", "header-wrapped-key", "The key provider's id is empty", &|bytes| {
+            replace(bytes, b"\0\x07aws-kms", b"\0\0");
+        }),
         case("header-two-keys", "header-key-count", "The header says it has two encrypted data keys", &|bytes| {
             replace(bytes, b"\0\x01\0\x07aws-kms", b"\0\x02\0\x07aws-kms");
         }),
