@@ -1,5 +1,6 @@
 //! The records that are shared: our samples of an invented patient, or the user's files.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::process::{Failure, root};
 use super::phantom;
 
 /// The invented patient's number: what both hospitals know, and what the search asks for.
-pub const PATIENT: &str = "patient:q-4471-0093";
+const PATIENT: &str = "patient:q-4471-0093";
 
 /// A record to share.
 pub struct Sample {
@@ -63,7 +64,7 @@ pub fn ours(folder: &Path) -> Result<Vec<Sample>, Failure> {
         .map_err(|error| Failure::new(format!("{}: {error}", image.display()), "is the disk full?"))?;
     let samples = root().join("xtask/samples");
     Ok(vec![
-        Sample::read(image, "image", "CT of the head", &["modality:ct", "body:head", "date:2026-03-14"])?,
+        Sample::read(image, "scan", "CT of the head", &["modality:ct", "body:head", "date:2026-03-14"])?,
         Sample::read(
             samples.join("bundle.json"),
             "bundle",
@@ -77,6 +78,12 @@ pub fn ours(folder: &Path) -> Result<Vec<Sample>, Failure> {
             &["modality:ct", "body:head", "date:2026-03-14", "keyword:concussion"],
         )?,
     ])
+}
+
+/// What the other hospital asks for: the patient's records of these kinds.
+pub fn query(records: &[Sample]) -> String {
+    let kinds: BTreeSet<String> = records.iter().map(|record| format!("type:{}", record.kind)).collect();
+    format!("{PATIENT} AND ({})", Vec::from_iter(kinds).join(" OR "))
 }
 
 /// SHA-256 in hex.
@@ -109,6 +116,7 @@ mod tests {
         let samples = ours(&folder).expect("the samples are in the checkout");
         let names: Vec<_> = samples.iter().map(Sample::name).collect();
         assert_eq!(names, ["head-ct.png", "bundle.json", "report.txt"]);
+        assert_eq!(query(&samples), "patient:q-4471-0093 AND (type:bundle OR type:report OR type:scan)");
         let bundle = fs::read_to_string(&samples[1].path).expect("readable");
         let bundle: serde_json::Value = serde_json::from_str(&bundle).expect("JSON");
         let kinds: Vec<_> = bundle["entry"]

@@ -8,7 +8,7 @@ use crate::process::Failure;
 use crate::wallets::Wallets;
 
 use super::report::{Report, Shared};
-use super::samples::{PATIENT, Sample, sha256};
+use super::samples::{self, Sample, sha256};
 
 /// How long the vault's own steps (workflow, postings) may take.
 const WAIT_LIMIT: Duration = Duration::from_mins(1);
@@ -53,7 +53,7 @@ pub fn play(report: &mut Report, api: &str, wallets: &Wallets, records: &[Sample
     for sample in records {
         uploaded.push((sample, upload(report, wallets, sample)?));
     }
-    search(report, wallets, &uploaded)?;
+    search(report, wallets, &samples::query(records), &uploaded)?;
     for (sample, record) in uploaded {
         let shared = share(report, wallets, sample, record)?;
         report.shared.push(shared);
@@ -101,10 +101,10 @@ fn upload(report: &mut Report, wallets: &Wallets, sample: &Sample) -> Result<Str
 }
 
 /// The other hospital searches until the postings of every record are there.
-fn search(report: &mut Report, wallets: &Wallets, uploaded: &[(&Sample, String)]) -> Result<(), Failure> {
-    report.event_step(&format!("Riverside searches {PATIENT}"), || {
+fn search(report: &mut Report, wallets: &Wallets, query: &str, uploaded: &[(&Sample, String)]) -> Result<(), Failure> {
+    report.event_step(&format!("Riverside searches {query}"), || {
         let answer = until("every record is found", || {
-            let answer = wallets.run(RIVER.wallet, &["search", PATIENT])?;
+            let answer = wallets.run(RIVER.wallet, &["search", query])?;
             let hits = answer.texts("record");
             let all = uploaded.iter().all(|(_, record)| hits.contains(record));
             Ok(if all { Ok(answer) } else { Err(format!("{} hits", hits.len())) })
@@ -189,7 +189,6 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::samples;
     use super::*;
 
     /// Speaks as the client does, of a vault where everything goes well; keeps "uploads" beside its wallets.
@@ -204,7 +203,7 @@ case "$said" in
   "operator provider verify") echo "{$event}" ;;
   "st-anna record upload") n=$(ls "$folder" | grep -c '^blob'); cp "$3" "$folder/blob$n"
     echo "{\"records\":[{\"record\":\"$n\",$event}]}" ;;
-  "riverside search "*) echo "{\"hits\":[$(ls "$folder" | sed -n 's/^blob\(.*\)/{"record":"\1"}/p' | paste -sd,)],\"event\":\"ca11\"}" ;;
+  "riverside search patient:"*) echo "{\"hits\":[$(ls "$folder" | sed -n 's/^blob\(.*\)/{"record":"\1"}/p' | paste -sd,)],\"event\":\"ca11\"}" ;;
   "riverside request create") echo "{\"request\":\"$3\",$event}" ;;
   "riverside request status") echo '{"state":"verified"}' ;;
   "operator request approve") echo "{$event}" ;;
