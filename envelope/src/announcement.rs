@@ -32,7 +32,7 @@ pub struct Announcement {
     /// RFC 6962 tree root over the frames as they stand in the body. JSON: hexadecimal.
     #[serde(with = "encoding::hex32")]
     pub frames_root: [u8; 32],
-    /// S3's composite checksum over the body's 64 MiB parts, see [`crate::parts_root`]. JSON: hexadecimal.
+    /// The SHA-256 checksum that S3 states of the stored body, see [`crate::parts_root`]. JSON: hexadecimal.
     #[serde(with = "encoding::hex32")]
     pub parts_root: [u8; 32],
 }

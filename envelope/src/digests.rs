@@ -1,11 +1,11 @@
-//! The digests of a body as S3 computes them.
+//! The digests of a body as S3 states them.
 //!
-//! - `body_sha256` is SHA-256 of the whole body: what S3 calls `x-amz-checksum-sha256` of an object uploaded by one PUT.
-//! - `parts_root` is S3's composite checksum of a multipart upload: SHA-256 over the concatenated SHA-256 values (32 raw bytes each, in order)
-//!   of the body's 64 MiB parts. A body uploaded by one PUT is one part, so there it is SHA-256(`body_sha256`).
+//! `parts_root` is the SHA-256 checksum that S3 states of the stored object (`x-amz-checksum-sha256`), so that the two can be compared as they are:
+//! of a body uploaded by one PUT (up to 64 MiB) the SHA-256 of the body; of a body uploaded in several 64 MiB parts S3's composite checksum,
+//! SHA-256 over the concatenated SHA-256 values (32 raw bytes each, in order) of the parts.
 //!
-//! Source: Amazon S3 User Guide, "Checking object integrity", composite checksums. S3 shows the composite as base64 followed by `-` and the
-//! number of parts; we keep the 32 bytes.
+//! Source: Amazon S3 User Guide, "Checking object integrity", full object and composite checksums. S3 shows a composite as base64 followed by
+//! `-` and the number of parts; we keep the 32 bytes. Why not the composite throughout: docs/adr/0004.
 
 use sha2::{Digest, Sha256};
 
@@ -14,10 +14,11 @@ use crate::merkle::{Hash, Tree};
 /// Bytes of one part of a multipart upload: 64 MiB. Every part but the last has exactly this size.
 pub const PART_BYTES: u64 = 64 * 1024 * 1024;
 
-/// S3's composite over the SHA-256 of each part, in order.
-///
-/// The server uses it to check that the `body_sha256` it is asked to presign is the one that was announced.
+/// The checksum that S3 states of an object with these parts' SHA-256 digests, in order: the digest itself where there is one part.
 pub fn parts_root(part_digests: &[[u8; 32]]) -> [u8; 32] {
+    if let [only] = part_digests {
+        return *only;
+    }
     let mut root = Sha256::new();
     for digest in part_digests {
         root.update(digest);
@@ -104,12 +105,6 @@ impl FinishedDigests {
     pub(crate) fn parts_root(&self) -> Hash {
         parts_root(&self.parts)
     }
-
-    /// SHA-256 of the whole body. A body is one part until parts are uploaded one by one, so its digest is that part's.
-    pub(crate) fn body_sha256(&self) -> Hash {
-        debug_assert_eq!(self.parts.len(), 1, "bodies of several parts are refused before this");
-        self.parts[0]
-    }
 }
 
 #[cfg(test)]
@@ -117,9 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_part_is_the_digest_of_the_digest() {
-        let body = Sha256::digest(b"body").into();
-        assert_eq!(parts_root(&[body]), <Hash>::from(Sha256::digest(body)));
+    fn one_part_is_its_own_checksum_and_several_make_a_composite() {
+        let (one, two): (Hash, Hash) = (Sha256::digest(b"one").into(), Sha256::digest(b"two").into());
+        assert_eq!(parts_root(&[one]), one);
+        assert_eq!(parts_root(&[one, two]), <Hash>::from(Sha256::digest([one, two].concat())));
     }
 
     #[test]

@@ -49,9 +49,7 @@ pub struct Sealed {
     pub plaintext_bytes: u64,
     /// RFC 6962 tree root over the frames as they stand in the body.
     pub frames_root: [u8; 32],
-    /// SHA-256 of the whole body: S3's `x-amz-checksum-sha256`.
-    pub body_sha256: [u8; 32],
-    /// S3's composite checksum over the body's parts, see [`crate::parts_root`].
+    /// The SHA-256 checksum that S3 states of the stored body, see [`crate::parts_root`].
     pub parts_root: [u8; 32],
 }
 
@@ -128,7 +126,6 @@ pub fn seal_with_message_id(
         body_bytes: digests.body_bytes,
         plaintext_bytes: run.plaintext_bytes,
         frames_root: digests.frames_root,
-        body_sha256: digests.body_sha256(),
         parts_root: digests.parts_root(),
     })
 }
