@@ -1,0 +1,41 @@
+//! The ports on AWS. Each struct needs the rights of one kind of function, so that a function wires what its role may do and nothing else.
+
+mod config;
+#[cfg(feature = "dynamodb")]
+mod dynamo;
+mod failure;
+#[cfg(feature = "kms")]
+mod kms;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "sfn")]
+mod sfn;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use aws_config::SdkConfig;
+pub use config::config;
+#[cfg(feature = "dynamodb")]
+pub use dynamo::{DynamoStore, Tables};
+pub use failure::ServiceFailure;
+#[cfg(all(feature = "kms", feature = "dynamodb"))]
+pub use kms::KmsSearchKeys;
+#[cfg(feature = "kms")]
+pub use kms::{KmsDataKeyOpener, KmsDataKeys, KmsLogKey};
+#[cfg(feature = "s3")]
+pub use s3::S3Blobs;
+#[cfg(feature = "sfn")]
+pub use sfn::SfnWorkflow;
+
+use crate::ports::Clock;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+    }
+}
