@@ -1,0 +1,81 @@
+//! Releases: a data key sealed to one wallet, a download with what it rests on. Used by owners' and requesters' routes alike.
+
+use chartseal_envelope::DataKey;
+use chartseal_envelope::key_release::{self, Binding};
+use chartseal_events::encoding::base64url;
+use chartseal_events::wire::{EncryptionContext, PresignedCall, Receipt, ReleasedDownload, SealedDataKey};
+use chartseal_events::{Bytes, Code, Id, StreamId};
+use chartseal_infra::ports::{Blobs, EventStore, KeyContext, KeyTable, Presigned, StoreError};
+use chartseal_infra::road::Taken;
+use zeroize::Zeroizing;
+
+use crate::{Failure, evidence_closure};
+
+/// How long a presigned GET lives, seconds.
+pub const DOWNLOAD_LIFE_S: u32 = 15 * 60;
+
+/// The name of a body in the bucket: the record, its version, and the `seq` of the announcement.
+pub fn blob_key(record: Id, version: u32, announced: u64) -> String {
+    format!("records/{record}/{version}/{announced}")
+}
+
+/// The encryption context of a version, as answers show it.
+pub fn context(of: &KeyContext) -> EncryptionContext {
+    EncryptionContext { tenant: of.tenant.clone(), record: of.record.to_string(), version: of.version.to_string() }
+}
+
+/// Seals a data key to a wallet. `request` is the access request it is released under; none for an owner.
+pub fn seal_data_key(
+    key: &Zeroizing<[u8; 32]>,
+    of: &KeyContext,
+    request: Option<Id>,
+    person: Id,
+    seal_key: &Bytes<32>,
+) -> Result<SealedDataKey, Failure> {
+    let (record, request, person) = (of.record.to_string(), request.map(|id| id.to_string()), person.to_string());
+    let binding = Binding {
+        tenant: &of.tenant,
+        record: &record,
+        version: of.version,
+        request: request.as_deref(),
+        requester: &person,
+    };
+    let key = DataKey::from_bytes(**key);
+    let sealed = key_release::seal(&key, &seal_key.0, &binding).map_err(|_| Code::Internal)?;
+    Ok(SealedDataKey { enc: base64url(&sealed.enc), ciphertext: base64url(&sealed.ciphertext) })
+}
+
+/// A presigned call, as answers show it.
+pub fn presigned(call: Presigned) -> PresignedCall {
+    PresignedCall {
+        method: call.method.to_owned(),
+        url: call.url,
+        headers: call.headers,
+        expires_at: call.expires_at_ms,
+    }
+}
+
+/// What a download that was taken releases: a GET of the pinned version, the header, and the evidence. `taken.view` must hold the record.
+pub async fn release_download<E: EventStore, K: KeyTable, B: Blobs>(
+    (events, keys, blobs): (&E, &K, &B),
+    taken: &Taken,
+    record: Id,
+    version: u32,
+    now_ms: u64,
+) -> Result<ReleasedDownload, Failure> {
+    let found = taken.view.record(record).and_then(|record| record.version(version)).ok_or(Code::NotFound)?;
+    let (announced, uploaded) = found.current().ok_or(Code::NotUploaded)?;
+    let message_id = &announced.announcement.message_id;
+    let header = keys.header(record, version, message_id).await?;
+    let header =
+        header.ok_or_else(|| StoreError::Damaged { what: format!("the header of {record}/{version} is gone") })?;
+    let key = blob_key(record, version, uploaded.announced);
+    let download = blobs.presign_get(&key, &uploaded.version_id, now_ms, DOWNLOAD_LIFE_S).await?;
+    let streams = [StreamId::Record(record), taken.event.at.stream];
+    Ok(ReleasedDownload {
+        event: Receipt::from(&taken.event),
+        download: presigned(download),
+        header: base64url(&header),
+        evidence: evidence_closure(events, streams).await?,
+    })
+}
