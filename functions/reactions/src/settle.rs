@@ -1,0 +1,218 @@
+//! What became of an announced body: it is there as announced, it is something else, it is still waited for, or it never came. Used by commit,
+//! when S3 says that an object arrived, and by the sweeper, when S3 said nothing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chartseal_events::command::Announcement;
+use chartseal_events::encoding::EncodingError;
+use chartseal_events::state::{AnnouncedStatus, Record};
+use chartseal_events::{Code, EventRef, Id, Observation, StreamId};
+use chartseal_infra::ports::{BlobHead, Blobs, Clock, EventStore};
+use chartseal_infra::road::{Failure, observe};
+
+use crate::look;
+
+/// How often it is looked again when somebody else settles the same upload.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// An announced upload. Written as its object's key: `records/<record>/<version>/<seq of the announcement>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload {
+    /// The record.
+    pub record: Id,
+    /// Its version.
+    pub version: u32,
+    /// The `seq` of the announcement.
+    pub announced: u64,
+}
+
+impl fmt::Display for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "records/{}/{}/{}", self.record, self.version, self.announced)
+    }
+}
+
+impl FromStr for Upload {
+    type Err = EncodingError;
+
+    fn from_str(key: &str) -> Result<Self, EncodingError> {
+        let error = EncodingError { expected_bytes: 0 };
+        let mut parts = key.split('/');
+        let mut next = || parts.next().ok_or(error);
+        if next()? != "records" {
+            return Err(error);
+        }
+        let record = next()?.parse()?;
+        let version = next()?.parse().map_err(|_| error)?;
+        let announced = next()?.parse().map_err(|_| error)?;
+        let upload = Self { record, version, announced };
+        // One object has one key: leading zeros, signs and further parts are refused by comparing.
+        if upload.to_string() == key { Ok(upload) } else { Err(error) }
+    }
+}
+
+/// What is done with an object that nobody waits for any more. Only the sweeper may delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// It is left to the sweeper.
+    Leave,
+    /// It is deleted.
+    Delete,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is there and matches; this says so.
+    Uploaded(EventRef),
+    /// It had been settled as uploaded before.
+    Already,
+    /// It has not come yet, and may.
+    Waiting,
+    /// Something else is there than was announced; nothing was recorded, and it may not be waited for any more.
+    Mismatch,
+    /// It is no longer waited for.
+    Expired,
+    /// Nobody announced it.
+    Unknown,
+}
+
+impl Settled {
+    /// The word for it in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uploaded(_) => "uploaded",
+            Self::Already => "already-uploaded",
+            Self::Waiting => "waiting",
+            Self::Mismatch => "upload-mismatch",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Finds out what became of an upload, and writes it down.
+pub async fn settle_upload<E: EventStore, B: Blobs, C: Clock>(
+    events: &E,
+    blobs: &B,
+    clock: &C,
+    upload: Upload,
+    orphans: Orphans,
+) -> Result<Settled, Failure> {
+    for _ in 0..MAX_ATTEMPTS {
+        match settle_once(events, blobs, clock, upload, orphans).await {
+            // Somebody else has settled it in between: look again.
+            Err(Failure::Refused(refusal)) if is_race(refusal.code) => {}
+            settled => return settled,
+        }
+    }
+    Err(Code::Conflict.into())
+}
+
+const fn is_race(code: Code) -> bool {
+    matches!(code, Code::VersionUploaded | Code::UploadExpired | Code::NotUploaded | Code::Conflict)
+}
+
+async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
+    events: &E,
+    blobs: &B,
+    clock: &C,
+    upload: Upload,
+    orphans: Orphans,
+) -> Result<Settled, Failure> {
+    let view = look(events, StreamId::Record(upload.record)).await?;
+    let Some(stand) = view.record(upload.record).and_then(|record| Stand::of(record, upload)) else {
+        return Ok(Settled::Unknown);
+    };
+    let (record, announced) = (upload.record, upload.announced);
+    match stand.status {
+        AnnouncedStatus::Uploaded => return Ok(Settled::Already),
+        AnnouncedStatus::Expired => {
+            remove_orphan(blobs, upload, orphans).await?;
+            return Ok(Settled::Expired);
+        }
+        AnnouncedStatus::Pending => {}
+    }
+    let head = if stand.other_uploaded { None } else { blobs.head(&upload.to_string()).await? };
+    let mismatch = head.as_ref().is_some_and(|head| !stand.matches(head));
+    if let Some(head) = head.filter(|_| !mismatch) {
+        let found = Observation::ObjectFound { record, announced, version_id: head.version_id };
+        let taken = observe(events, clock, &found).await?;
+        return Ok(if taken.repeated { Settled::Already } else { Settled::Uploaded(taken.event.at) });
+    }
+    if mismatch {
+        // Presigned calls take nothing else, so somebody went another way.
+        tracing::error!(upload.key = %upload, code = %Code::UploadMismatch, "the stored object is not what was announced");
+    }
+    if stand.other_uploaded || clock.now_ms() >= stand.expires_at_ms {
+        observe(events, clock, &Observation::ObjectMissing { record, announced }).await?;
+        remove_orphan(blobs, upload, orphans).await?;
+        return Ok(Settled::Expired);
+    }
+    Ok(if mismatch { Settled::Mismatch } else { Settled::Waiting })
+}
+
+/// Where an announcement stands in its record.
+struct Stand<'a> {
+    announcement: &'a Announcement,
+    status: AnnouncedStatus,
+    expires_at_ms: u64,
+    other_uploaded: bool,
+}
+
+impl<'a> Stand<'a> {
+    fn of(record: &'a Record, upload: Upload) -> Option<Self> {
+        let version = record.version(upload.version)?;
+        let announced = version.announced.get(&upload.announced)?;
+        Some(Self {
+            announcement: &announced.announcement,
+            status: announced.status,
+            expires_at_ms: announced.expires_at_ms,
+            other_uploaded: version.uploaded.as_ref().is_some_and(|uploaded| uploaded.announced != upload.announced),
+        })
+    }
+
+    fn matches(&self, head: &BlobHead) -> bool {
+        head.size_bytes == self.announcement.body_bytes && head.sha256 == Some(self.announcement.parts_root.0)
+    }
+}
+
+/// Deletes what is stored under the key of an announcement that is recorded as expired.
+async fn remove_orphan<B: Blobs>(blobs: &B, upload: Upload, orphans: Orphans) -> Result<(), Failure> {
+    if orphans == Orphans::Leave {
+        return Ok(());
+    }
+    let key = upload.to_string();
+    if let Some(head) = blobs.head(&key).await? {
+        blobs.delete(&key, &head.version_id).await?;
+        tracing::info!(upload.key = %upload, "an orphaned object was deleted");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_has_one_key() {
+        let key = "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13";
+        let upload: Upload = key.parse().expect("a key");
+        assert_eq!((upload.version, upload.announced, upload.to_string().as_str()), (2, 13, key));
+        for bad in [
+            "",
+            "records/",
+            "record/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13/",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13/x",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/02/13",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/+2/13",
+            "records/01arz3ndektsv4rrffq69g5fav/2/13",
+            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/4294967296/13",
+        ] {
+            assert!(bad.parse::<Upload>().is_err(), "{bad}");
+        }
+    }
+}
