@@ -1,1 +1,52 @@
-//! Being written.
+//! What a person does with a vault, from their own machine: keep a wallet, sign commands, encrypt before anything leaves, and check
+//! everything that comes back.
+//!
+//! In scope: wallets, the HTTP client, uploads, downloads, searches and requests. The binary `chartseal` is a thin face of this library.
+//! Not in scope: anything a server runs. This crate links no server code, so a check made here does not rest on the vault's word.
+//!
+//! ```no_run
+//! use chartseal_cli::{Client, Invitation, Person, Vault, Wallet};
+//!
+//! let operator = Client::new(Vault::discover("https://vault.example")?, Wallet::generate()?);
+//! let invited = operator.invite(None, 7)?;
+//! let invitation: Invitation = invited.invitation;
+//! let mut ann = Client::new(Vault::new(invitation.vault.clone())?, Wallet::generate()?);
+//! let who = Person { organisation: "St. Anna", name: "Ann", phone: "+43 1 1", email: None };
+//! ann.register(&invitation, &who)?;
+//! # Ok::<(), chartseal_cli::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod access;
+mod announcement;
+mod client;
+mod clock;
+mod download;
+mod error;
+mod http;
+mod invitation;
+pub mod media;
+mod people;
+mod progress;
+mod receipt;
+mod records;
+mod search;
+mod tampering;
+mod upload;
+mod vault;
+pub mod wallet;
+
+pub use access::{CheckedRequest, NewRequest};
+pub use client::{Answer, Call, Client, SignedCommand, Taken};
+pub use download::{Download, DownloadOf};
+pub use error::{Error, Exit, printable};
+pub use http::{Patience, RawAnswer};
+pub use invitation::{Invitation, InvitationError};
+pub use people::{CheckedProvider, Invited, Person};
+pub use progress::{Progress, Silent, Stage};
+pub use records::CheckedRecord;
+pub use search::{Found, Hit};
+pub use tampering::Tampering;
+pub use upload::{Created, NewRecord, Spooled, Uploaded};
+pub use vault::{Vault, VaultPin};
+pub use wallet::{Identity, Passphrase, Wallet, WalletError, WalletFile, WalletHead};

@@ -1,0 +1,278 @@
+//! What can go wrong, in one enum: with a stable code, what to do next, and the exit code of the command line.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+
+use chartseal_envelope::{SealError, key_release::ReleaseError};
+use chartseal_events::Code;
+use chartseal_events::wire::Problem;
+use chartseal_ledger::terms::{BlindError, QueryError, TermError, TokenQueryError};
+
+use crate::invitation::InvitationError;
+use crate::tampering::Tampering;
+use crate::wallet::WalletError;
+
+/// How the command line ends. Part of its documented interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Refused, or failed here.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// Something was changed that must not change.
+    Tampering = 3,
+    /// The vault could not be reached or was busy: the same again may work.
+    TryAgain = 4,
+}
+
+/// Why a call did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What came back does not hold up. Nothing of it was used.
+    #[error(transparent)]
+    Tampered(#[from] Tampering),
+    /// The vault refused, and said why.
+    #[error("{}", title(.0))]
+    Refused(Box<Problem>),
+    /// Nobody answered, again and again.
+    #[error("{url} does not answer: {source}")]
+    Unreachable {
+        /// What was called, without its query.
+        url: String,
+        /// The last failure.
+        source: Box<ureq::Error>,
+    },
+    /// An answer that the API's documentation does not know.
+    #[error("the answer (HTTP {status}) is not one that a vault gives")]
+    Undocumented {
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// The object store refused an upload or a download.
+    #[error("the object store refused (HTTP {status})")]
+    StorageRefused {
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// The address of a vault cannot be used.
+    #[error("{0} cannot be a vault's address: it must be https, or http on this machine")]
+    Address(String),
+    /// No vault is pinned and none was named.
+    #[error("the wallet knows no vault")]
+    NoVault,
+    /// The vault has no genesis event.
+    #[error("the vault has not begun: it has no genesis event")]
+    EmptyVault,
+    /// The wallet is another person's than the command needs.
+    #[error("this needs {0}")]
+    WrongWallet(&'static str),
+    /// The wallet.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+    /// An invitation.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+    /// A term.
+    #[error(transparent)]
+    Term(#[from] TermError),
+    /// A query.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A query that is too large once it has tokens.
+    #[error(transparent)]
+    TokenQuery(#[from] TokenQueryError),
+    /// Terms that cannot be blinded.
+    #[error("the terms cannot be blinded: {0}")]
+    Blind(BlindError),
+    /// A file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is in the way.
+    #[error("{} is there already", .0.display())]
+    FileExists(PathBuf),
+    /// Encrypting failed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A sealed key could not even be asked for.
+    #[error(transparent)]
+    Release(ReleaseError),
+    /// The time for something to happen is over.
+    #[error("{what} did not happen within {waited_s} s; last seen: {last}")]
+    Waited {
+        /// What was waited for.
+        what: &'static str,
+        /// For how long.
+        waited_s: u64,
+        /// Where it stood at the end.
+        last: Cow<'static, str>,
+    },
+    /// A request went another way than was waited for.
+    #[error("the request is {state}")]
+    Settled {
+        /// Its state.
+        state: &'static str,
+    },
+    /// A record has no such version.
+    #[error("the record has no uploaded version{}", version.map(|v| format!(" {v}")).unwrap_or_default())]
+    NoSuchVersion {
+        /// The version that was asked for; none for the latest.
+        version: Option<u32>,
+    },
+    /// The operating system has no random bytes.
+    #[error("the operating system gives no random bytes")]
+    Entropy,
+}
+
+/// Our own words for a code we know; the vault's, made harmless, for one we do not.
+fn title(problem: &Problem) -> String {
+    let title =
+        Code::from_name(&problem.code).map_or_else(|| printable(&problem.title), |code| code.title().to_owned());
+    match &problem.field {
+        Some(field) => format!("{title} ({})", printable(field)),
+        None => title,
+    }
+}
+
+impl Error {
+    /// How the command line ends on it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Tampered(_) | Self::Wallet(WalletError::Tampered) => Exit::Tampering,
+            Self::Unreachable { .. } | Self::Waited { .. } => Exit::TryAgain,
+            Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
+            Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
+            Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
+            Self::Term(_) | Self::Query(_) | Self::Invitation(_) | Self::Address(_) | Self::NoVault => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// A stable name: the vault's problem code (docs/ERRORS.md), or the client's own.
+    pub fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Refused(problem) => return Cow::Owned(printable(&problem.code)),
+            Self::Tampered(tampering) => tampering.code(),
+            Self::Unreachable { .. } => "unreachable",
+            Self::Undocumented { .. } => "undocumented-answer",
+            Self::StorageRefused { .. } => "storage-refused",
+            Self::Address(_) => "bad-address",
+            Self::NoVault => "no-vault",
+            Self::EmptyVault => "empty-vault",
+            Self::WrongWallet(_) => "wrong-wallet",
+            Self::Wallet(error) => error.code(),
+            Self::Invitation(_) => "bad-invitation",
+            Self::Term(_) => "bad-term",
+            Self::Query(_) | Self::TokenQuery(_) => "bad-query",
+            Self::Blind(_) => "not-blinded",
+            Self::File { .. } => "file",
+            Self::FileExists(_) => "file-exists",
+            Self::Seal(_) => "not-sealed",
+            Self::Release(_) => "key-release",
+            Self::Waited { .. } => "waited",
+            Self::Settled { .. } => "settled",
+            Self::NoSuchVersion { .. } => "no-such-version",
+            Self::Entropy => "no-entropy",
+        })
+    }
+
+    /// What to do next.
+    pub fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Refused(problem) => {
+                let known = Code::from_name(&problem.code).map(Code::advice);
+                let advice = known.map_or_else(|| Cow::Owned(printable(&problem.detail)), Cow::Borrowed);
+                return Cow::Owned(format!(
+                    "{advice} [{}, request {}]",
+                    printable(&problem.code),
+                    printable(&problem.request_id)
+                ));
+            }
+            Self::Tampered(_) => "Do not use what was received. Tell the vault's operators, and keep this message.",
+            Self::Unreachable { .. } => "Check the address and the network, then run the same command again.",
+            Self::Undocumented { .. } => {
+                "Check the address given with --api, and that client and vault have the same version."
+            }
+            Self::StorageRefused { .. } => "Run the same command again; if it stays, tell the vault's operators.",
+            Self::Address(_) => "Give the address as the vault's operators gave it, for example https://vault.example.",
+            Self::NoVault => {
+                "Give --api URL, or connect the wallet: `chartseal operator connect` or `chartseal provider register`."
+            }
+            Self::EmptyVault => "Deploy the stack with its OperatorKeys parameter; its genesis event is written then.",
+            Self::WrongWallet(_) => {
+                "Name the right wallet with --wallet; `chartseal wallet status` says whose a wallet is."
+            }
+            Self::Wallet(error) => error.advice(),
+            Self::Invitation(_) => "Copy the whole invitation, one line that begins with chartseal-invite-v1.",
+            Self::Term(_) => "Write a term as facet:value, for example --term modality:mri.",
+            Self::Query(_) | Self::TokenQuery(_) => "Write a query like 'modality:mri AND (body:brain OR body:neck)'.",
+            Self::Blind(_) => "Use 1 to 32 terms.",
+            Self::File { .. } => "Check the name and that the file is yours to use.",
+            Self::FileExists(_) => "Choose another name, or say --force to replace it.",
+            Self::Seal(SealError::BodyTooLarge) => "Files of more than 64 MiB are not taken yet; upload a smaller one.",
+            Self::Seal(_) => {
+                "Check that the file can be read and that there is room for its ciphertext, then try again."
+            }
+            Self::Release(_) => "Check that the wallet is the one that is registered.",
+            Self::Waited { .. } => "Look again later; nothing is lost. A longer --timeout waits longer.",
+            Self::Settled { .. } => "See `chartseal request status` for who decided and why.",
+            Self::NoSuchVersion { .. } => "See `chartseal record show` for the record's versions.",
+            Self::Entropy => "Try again on a machine whose random source works.",
+        })
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// Text of others, made harmless for a terminal: control characters and what turns text around become spaces.
+pub fn printable(text: &str) -> String {
+    let harmless = |c: char| {
+        let hidden =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if c.is_control() || hidden { ' ' } else { c }
+    };
+    text.chars().map(harmless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chartseal_events::Refusal;
+
+    use super::*;
+
+    fn refused(code: Code) -> Error {
+        Error::Refused(Box::new(Problem::new(Refusal::from(code), "r-1")))
+    }
+
+    #[test]
+    fn exit_codes_tell_what_to_do() {
+        assert_eq!(refused(Code::NotApproved).exit(), Exit::Failed);
+        assert_eq!(refused(Code::Conflict).exit(), Exit::TryAgain);
+        assert_eq!(refused(Code::Unavailable).exit(), Exit::TryAgain);
+        assert_eq!(refused(Code::TooManyRequests).exit(), Exit::TryAgain);
+        assert_eq!(Error::from(Tampering::WrongKey).exit(), Exit::Tampering);
+        assert_eq!(Error::from(WalletError::Tampered).exit(), Exit::Tampering);
+        assert_eq!(Error::from(WalletError::WrongPassphrase).exit(), Exit::Failed);
+        assert_eq!(Error::NoVault.exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_command_a_terminal() {
+        assert_eq!(printable("St. \u{1b}[2JAnna\u{202e}\r\n"), "St.  [2JAnna   ");
+        let mut problem = Problem::new(Refusal::from(Code::NotFound), "r\u{7}");
+        problem.code = "new-\u{1b}code".to_owned();
+        problem.title = "\u{1b}]0;x".to_owned();
+        let error = Error::Refused(Box::new(problem));
+        assert!(!format!("{error}{}{}", error.advice(), error.code()).contains(char::is_control));
+    }
+}

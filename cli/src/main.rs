@@ -1,0 +1,3 @@
+//! The binary `chartseal`: being written.
+
+fn main() {}

@@ -1,0 +1,287 @@
+//! Uploading: create, encrypt here, announce what was encrypted, send it, and wait until the vault has it.
+//!
+//! Nothing leaves this machine before it is encrypted, and no term before it is blinded. Each run has a fresh message id, so a file that changed
+//! in between is a new run with a new announcement. The steps are public, so that a test can play an uploader who does something else.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use chartseal_envelope::{
+    Context, DataKey, FrameBytes, MAX_BODY_BYTES, SealError, Sealed, Sealing, WrappedKey, body_bytes, seal,
+};
+use chartseal_events::command::{RecordCreate, RecordVersion};
+use chartseal_events::wire::{AnnouncedUpload, CreatedRecord, PresignedCall};
+use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
+use chartseal_ledger::terms::{Facet, Term, Token, index_terms};
+use sha2::{Digest as _, Sha256};
+
+use crate::announcement;
+use crate::client::{Call, Client, Taken};
+use crate::error::Error;
+use crate::http::{MAX_TRANSFERS, Patience};
+use crate::progress::{Counted, Progress, Stage};
+use crate::records::check_wrapped;
+use crate::tampering::Tampering;
+
+/// How long an upload is waited for after its last byte was sent.
+const UPLOADED_PATIENCE: Patience = Patience {
+    total: Duration::from_secs(120),
+    first_wait: Duration::from_millis(100),
+    longest_wait: Duration::from_secs(2),
+};
+
+/// What is to become a record, or a version of one.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRecord<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// RFC 6838 media type.
+    pub media_type: &'a str,
+    /// What it is called; private.
+    pub label: Option<&'a str>,
+    /// What it is found by; blinded. `provider:<own id>` is added.
+    pub terms: &'a [Term],
+}
+
+/// A version of a record that has its data key, and nothing else yet.
+#[derive(Debug)]
+pub struct Created {
+    /// The record.
+    pub record: Id,
+    /// Its version.
+    pub version: u32,
+    /// The data key.
+    pub key: DataKey,
+    /// The data key as KMS wrapped it.
+    pub wrapped_key: WrappedKey,
+    /// The encryption context.
+    pub context: Context,
+    /// `record.created.v1`
+    pub event: Event,
+}
+
+/// An encrypted body, waiting in a file without a name that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Spooled {
+    /// The body.
+    pub body: File,
+    /// Header, digests, message id.
+    pub sealed: Sealed,
+    /// SHA-256 of the plaintext.
+    pub sha256: Hash,
+}
+
+/// A version of a record that the vault has.
+#[derive(Debug, Clone)]
+pub struct Uploaded {
+    /// The record.
+    pub record: Id,
+    /// Its version.
+    pub version: u32,
+    /// SHA-256 of the plaintext.
+    pub sha256: Hash,
+    /// Bytes of the plaintext.
+    pub plaintext_bytes: u64,
+    /// `record.uploaded.v1`
+    pub event: Event,
+}
+
+impl Client {
+    /// Uploads a file as a new record.
+    pub fn upload(&self, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
+        let file = checked_file(new.path)?;
+        // Before anything is created: the terms may be refused.
+        let tokens = self.record_tokens(new.terms)?;
+        let created = self.create_record()?;
+        self.fill(&created, file, new, &tokens, progress)
+    }
+
+    /// Uploads a file as a new version of one's own record.
+    pub fn upload_version(&self, record: Id, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
+        let file = checked_file(new.path)?;
+        let tokens = self.record_tokens(new.terms)?;
+        let created = self.create_version(record)?;
+        self.fill(&created, file, new, &tokens, progress)
+    }
+
+    fn fill(
+        &self,
+        created: &Created,
+        file: File,
+        new: &NewRecord<'_>,
+        tokens: &[Token],
+        progress: &dyn Progress,
+    ) -> Result<Uploaded, Error> {
+        let total = file.metadata().map_or(0, |metadata| metadata.len());
+        progress.begin(Stage::Encrypt, total);
+        let mut spooled = created.spool(Counted::new(BufReader::new(file), progress))?;
+        progress.end();
+        let announced = self.announce(created, &spooled, new.media_type, tokens, new.label)?;
+        self.put(&announced.answer.upload, &mut spooled, progress)?;
+        let event = self.wait_uploaded(created.record, created.version, &spooled.sealed.message_id)?;
+        Ok(Uploaded {
+            record: created.record,
+            version: created.version,
+            sha256: spooled.sha256,
+            plaintext_bytes: spooled.sealed.plaintext_bytes,
+            event,
+        })
+    }
+
+    /// The tokens that a record is found by.
+    pub fn record_tokens(&self, terms: &[Term]) -> Result<Vec<Token>, Error> {
+        let own = Term::new(Facet::Provider, &self.provider()?.to_string())?;
+        self.tokens(&index_terms(terms.iter().chain([&own]))?)
+    }
+
+    /// A new record: an id and a data key.
+    pub fn create_record(&self) -> Result<Created, Error> {
+        self.created(&self.send(&Call::new("/records", RecordCreate {}))?)
+    }
+
+    /// A new version of one's own record.
+    pub fn create_version(&self, record: Id) -> Result<Created, Error> {
+        let path = format!("/records/{record}/versions");
+        self.created(&self.send(&Call::new(&path, RecordVersion { record }))?)
+    }
+
+    fn created(&self, taken: &Taken<CreatedRecord>) -> Result<Created, Error> {
+        let Taken { answer, event } = taken;
+        let (StreamId::Record(record), Outcome::RecordCreated(outcome)) = (event.place.stream, &event.outcome) else {
+            return Err(Tampering::ReceiptOutcome(event.place).into());
+        };
+        if answer.record != record || answer.version != outcome.version {
+            return Err(Tampering::AnswerDiffers("the record's id or version").into());
+        }
+        let context = self.context(record, outcome.version)?;
+        let given = &answer.context;
+        let version = outcome.version.to_string();
+        if (context.tenant(), context.record(), version.as_str()) != (&*given.tenant, &*given.record, &*given.version) {
+            return Err(Tampering::AnswerDiffers("the encryption context").into());
+        }
+        let wrapped = check_wrapped(&answer.wrapped_key, &outcome.wrapped_sha256)?;
+        let wrapped_key = WrappedKey::kms(&answer.key_arn, &wrapped).map_err(|_| Tampering::WrappedKey)?;
+        let key = match &answer.sealed_key {
+            Some(sealed) => self.open_key(sealed, record, outcome.version, None)?,
+            // The first answer was lost; the repeated one has no key.
+            None => self.owner_key(record, outcome.version, &outcome.wrapped_sha256)?,
+        };
+        Ok(Created { record, version: outcome.version, key, wrapped_key, context, event: event.clone() })
+    }
+
+    /// Signs what was encrypted; the answer says where to send it.
+    pub fn announce(
+        &self,
+        created: &Created,
+        spooled: &Spooled,
+        media_type: &str,
+        tokens: &[Token],
+        label: Option<&str>,
+    ) -> Result<Taken<AnnouncedUpload>, Error> {
+        let signed = announcement::to_sign(created.record, created.version, media_type, &spooled.sealed);
+        let tokens = tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ");
+        let mut private = vec![("tokens", tokens.as_str())];
+        private.extend(label.map(|label| ("label", label)));
+        let path = format!("/records/{}/upload", created.record);
+        self.send(&Call { path: &path, action: signed.into(), private: &private, header: Some(&spooled.sealed.header) })
+    }
+
+    /// Sends the body, again if need be: an object that is there already is the one an earlier attempt sent.
+    pub fn put(&self, call: &PresignedCall, spooled: &mut Spooled, progress: &dyn Progress) -> Result<(), Error> {
+        let mut waits = Patience::default().begin();
+        let mut attempt = 1;
+        loop {
+            spooled.body.seek(SeekFrom::Start(0)).map_err(spool_failed)?;
+            progress.begin(Stage::Upload, spooled.sealed.body_bytes);
+            let mut body = Counted::new(&spooled.body, progress);
+            let outcome = self.vault.transport().put(call, &mut body);
+            progress.end();
+            let passing = match outcome {
+                Ok(200..300 | 412) => return Ok(()),
+                Ok(status) if status >= 500 || status == 409 => Error::StorageRefused { status },
+                Ok(status) => return Err(Error::StorageRefused { status }),
+                Err(error) => error,
+            };
+            if attempt == MAX_TRANSFERS || !waits.wait() {
+                return Err(passing);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Waits until the vault has found the announced body, and returns `record.uploaded.v1` from checked evidence.
+    pub fn wait_uploaded(&self, record: Id, version: u32, message_id: &[u8; 32]) -> Result<Event, Error> {
+        let mut waits = UPLOADED_PATIENCE.begin();
+        loop {
+            let checked = self.record(record)?;
+            let current = checked.record()?.version(version).and_then(|version| version.current());
+            if let Some((announced, uploaded)) = current {
+                if announced.announcement.message_id.0 != *message_id {
+                    return Err(Tampering::AnswerDiffers("which body was uploaded").into());
+                }
+                let event = checked.sound.event(&StreamId::Record(record), uploaded.seq);
+                return Ok(event.ok_or(Tampering::NotShown("the upload"))?.clone());
+            }
+            if !waits.wait() {
+                return Err(Error::Waited {
+                    what: "the upload's arrival",
+                    waited_s: UPLOADED_PATIENCE.total.as_secs(),
+                    last: Cow::Borrowed("announced"),
+                });
+            }
+        }
+    }
+}
+
+impl Created {
+    /// Encrypts into a file without a name.
+    pub fn spool(&self, plaintext: impl Read) -> Result<Spooled, Error> {
+        let body = tempfile::tempfile().map_err(spool_failed)?;
+        let mut hashed = Hashed { inner: plaintext, digest: Sha256::new() };
+        let sealing = Sealing {
+            key: &self.key,
+            context: &self.context,
+            wrapped_key: &self.wrapped_key,
+            frame_bytes: FrameBytes::DEFAULT,
+        };
+        let mut writer = BufWriter::new(&body);
+        let sealed = seal(&sealing, &mut hashed, &mut writer)?;
+        writer.flush().map_err(spool_failed)?;
+        drop(writer);
+        Ok(Spooled { body, sealed, sha256: Hash(hashed.digest.finalize().into()) })
+    }
+}
+
+fn spool_failed(error: io::Error) -> Error {
+    Error::Seal(SealError::Write(error))
+}
+
+/// Opens a file, and refuses one that would not fit before anything is created for it.
+fn checked_file(path: &Path) -> Result<File, Error> {
+    let file = File::open(path).map_err(Error::file(path))?;
+    let metadata = file.metadata().map_err(Error::file(path))?;
+    if metadata.is_dir() {
+        return Err(Error::file(path)(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    if body_bytes(metadata.len(), FrameBytes::DEFAULT) > MAX_BODY_BYTES {
+        return Err(SealError::BodyTooLarge.into());
+    }
+    Ok(file)
+}
+
+/// A reader that hashes what goes through it.
+struct Hashed<R> {
+    inner: R,
+    digest: Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.digest.update(&buffer[..read]);
+        Ok(read)
+    }
+}
