@@ -2,6 +2,8 @@
 
 import yaml
 
+import dialogue
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML plus CloudFormation's short forms."""
@@ -27,7 +29,10 @@ _Loader.add_multi_constructor("!", _short_form)
 def load(path):
     """The template at `path`, as CloudFormation would read it in JSON."""
     with open(path, encoding="utf-8") as text:
-        return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        try:
+            return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        except yaml.YAMLError as error:
+            raise dialogue.Failed(f"{path} cannot be read: {error}", "see the line it names") from error
 
 
 def of_type(template, resource_type):

@@ -51,7 +51,7 @@ fn every_function_is_read() {
 fn only_issue_key_opens_data_keys_and_it_cannot_read_blobs() {
     assert_eq!(granted(&["kms:Decrypt", "RecordKey"]), ["issue-key"]);
     assert!(!granted(&["s3:"]).contains(&"issue-key".to_owned()));
-    assert_eq!(granted(&["s3:GetObject"]), ["commit", "download", "records", "sweeper"]);
+    assert_eq!(granted(&["'s3:GetObject"]), ["commit", "download", "records", "sweeper"]);
 }
 
 #[test]
