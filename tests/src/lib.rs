@@ -1,1 +1,17 @@
-//! Being written.
+//! The harness of the end-to-end stories: a deployed stack, people with wallets, hands that can do what only somebody behind the vault's back
+//! can, and a liar who stands between a person and the vault.
+//!
+//! Which stack: the one that `cargo xtask test` shares (`CHARTSEAL_STACK_FILE`), else the endpoint of `AWS_ENDPOINT_URL`, else an embedded emulator that
+//! is started here. One that was asked for and is not there fails; nothing is ever skipped.
+#![forbid(unsafe_code)]
+
+pub mod hands;
+pub mod liar;
+pub mod official;
+pub mod people;
+pub mod stack;
+
+pub use hands::Hands;
+pub use liar::Liar;
+pub use people::{Hospital, sample, unique};
+pub use stack::Stack;

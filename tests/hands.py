@@ -1,0 +1,133 @@
+"""What only an administrator of the account can do: one question as JSON on standard input, the answer as JSON on standard output."""
+
+import json
+import sys
+
+import boto3
+import botocore
+
+
+def client(service, **more):
+    return boto3.client(service, **more)
+
+
+def items(table, **conditions):
+    pages = client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **conditions)
+    return [item for page in pages for item in page["Items"]]
+
+
+def versions(bucket, prefix):
+    pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    return [version for page in pages for version in page.get("Versions", [])]
+
+
+def inventory(q):
+    counts = {table: len(items(table)) for table in q["tables"]}
+    return counts | {"objects": len(versions(q["bucket"], ""))}
+
+
+def forge_event(q):
+    key = {"stream": {"S": q["stream"]}, "seq": {"N": str(q["seq"])}}
+    item = client("dynamodb").get_item(TableName=q["table"], Key=key, ConsistentRead=True)["Item"]
+    body = item["body"]["B"].decode()
+    if q["from"] not in body:
+        raise SystemExit(f"{q['from']} is not in {body}")
+    item["body"]["B"] = body.replace(q["from"], q["to"], 1).encode()
+    client("dynamodb").put_item(TableName=q["table"], Item=item)
+
+
+def keyed(q):
+    found = [item for item in items(q["table"]) if item["record"]["S"].startswith(q["prefix"]) and q["attribute"] in item]
+    if len(found) != 1:
+        raise SystemExit(f"{len(found)} items with {q['attribute']} under {q['prefix']}")
+    return found[0]
+
+
+def flip(q):
+    item = keyed(q)
+    value = bytearray(item[q["attribute"]]["B"])
+    value[q["index"]] ^= 1
+    item[q["attribute"]]["B"] = bytes(value)
+    client("dynamodb").put_item(TableName=q["table"], Item=item)
+
+
+def overwrite(q):
+    for version in versions(q["bucket"], q["prefix"]):
+        client("s3").put_object(Bucket=q["bucket"], Key=version["Key"], Body=b"other bytes")
+
+
+def delete_object(q):
+    for version in versions(q["bucket"], q["prefix"]):
+        client("s3").delete_object(Bucket=q["bucket"], Key=version["Key"], VersionId=version["VersionId"])
+
+
+def execution(q):
+    arn = q["machine"].replace(":stateMachine:", ":execution:") + ":" + q["name"]
+    try:
+        return client("stepfunctions").describe_execution(executionArn=arn)["status"]
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+
+
+def invoke(q):
+    answer = client("lambda").invoke(FunctionName=q["function"], Payload=json.dumps(q["payload"]))
+    payload = json.loads(answer["Payload"].read() or "null")
+    if "FunctionError" in answer:
+        raise SystemExit(f"the function failed: {payload}")
+    return payload
+
+
+def may(q):
+    role = client("lambda").get_function_configuration(FunctionName=q["function"])["Role"]
+    given = client("sts").assume_role(RoleArn=role, RoleSessionName="may")["Credentials"]
+    credentials = {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+    allowed = []
+    for service, operation, arguments in q["attempts"]:
+        if "CiphertextBlob" in arguments:
+            arguments["CiphertextBlob"] = bytes.fromhex(arguments["CiphertextBlob"])
+        try:
+            getattr(client(service, **credentials), operation)(**arguments)
+            allowed.append(True)
+        except botocore.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            allowed.append(not ("AccessDenied" in code or status == 403))
+    return allowed
+
+
+def logs(q):
+    text = []
+    for name in q["functions"]:
+        group = client("lambda").get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"]
+        try:
+            pages = client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+            text += [event["message"] for page in pages for event in page["events"]]
+        except botocore.exceptions.ClientError as error:
+            # A function that was never invoked has no group yet.
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+    return "\n".join(text)
+
+
+DEEDS = {
+    "inventory": inventory,
+    "forge-event": forge_event,
+    "flip": flip,
+    "overwrite": overwrite,
+    "delete-object": delete_object,
+    "objects": lambda q: sorted({version["Key"] for version in versions(q["bucket"], q["prefix"])}),
+    "execution": execution,
+    "invoke": invoke,
+    "may": may,
+    "body": lambda q: client("s3").get_object(Bucket=q["bucket"], Key=q["key"])["Body"].read().hex(),
+    "binary": lambda q: keyed(q)[q["attribute"]]["B"].hex(),
+    "logs": logs,
+}
+
+if __name__ == "__main__":
+    question = json.load(sys.stdin)
+    json.dump(DEEDS[question["do"]](question), sys.stdout)

@@ -1,0 +1,138 @@
+//! Which stack the stories run on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use chartseal_cli::{Client, Passphrase, Vault, Wallet, WalletFile};
+use chartseal_local::{
+    Deployment, Endpoint, LocalStack, Options, Outputs, Workspace, build, deploy, install, prerequisites,
+};
+use serde::Deserialize;
+
+/// What `cargo xtask test` writes of the stack it shares.
+#[derive(Deserialize)]
+struct Shared {
+    endpoint: Endpoint,
+    api: String,
+    outputs: Outputs,
+    operator_wallet: PathBuf,
+    passphrase_file: PathBuf,
+}
+
+/// A deployed stack with an operator's wallet.
+#[derive(Debug)]
+pub struct Stack {
+    /// The checkout.
+    pub workspace: Workspace,
+    /// Where it runs.
+    pub endpoint: Endpoint,
+    /// Base address of its API.
+    pub api: String,
+    /// Its outputs.
+    pub outputs: Outputs,
+    operator: Wallet,
+    /// Keeps the emulator up until the program ends; it ends with its parent.
+    _emulator: Option<LocalStack>,
+}
+
+impl Stack {
+    /// The stack with the template's parameters.
+    pub fn usual() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| match std::env::var_os("CHARTSEAL_STACK_FILE") {
+            Some(file) => Self::shared(Path::new(&file)),
+            None => Self::own(),
+        })
+    }
+
+    /// Another stack on the same endpoint, whose uploads and requests expire within seconds.
+    pub fn hasty() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| {
+            let usual = Self::usual();
+            let operator = Wallet::generate_operator().expect("a wallet");
+            let deadlines = [("UploadExpirySeconds", "2"), ("DecisionSeconds", "2"), ("TokensPerMinute", "40")];
+            let mut parameters: BTreeMap<String, String> =
+                deadlines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            parameters.insert("OperatorKeys".to_owned(), operator.sign_key().to_string());
+            parameters.insert("Origin".to_owned(), "hasty.local".to_owned());
+            let deployment = Deployment {
+                endpoint: usual.endpoint.clone(),
+                stack_name: format!("hasty-{}", std::process::id()),
+                parameters,
+                binaries: build(&usual.workspace).expect("the functions build"),
+            };
+            let outputs = deploy(&usual.workspace, &deployment).expect("a second stack deploys");
+            Self {
+                workspace: usual.workspace.clone(),
+                endpoint: usual.endpoint.clone(),
+                api: outputs.api.clone(),
+                outputs,
+                operator,
+                _emulator: None,
+            }
+        })
+    }
+
+    fn shared(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).expect("the file that CHARTSEAL_STACK_FILE names can be read");
+        let shared: Shared = serde_json::from_str(&text).expect("it describes a stack");
+        shared.endpoint.reach().expect("the stack that was asked for answers");
+        let passphrase = std::fs::read_to_string(&shared.passphrase_file).expect("the passphrase file");
+        let passphrase = Passphrase::new(passphrase.trim_end_matches('\n'));
+        let wallet = WalletFile::read(&shared.operator_wallet).expect("the operator's wallet file");
+        eprintln!("stack: shared, {}", shared.api);
+        Self {
+            workspace: Workspace::find().expect("a checkout"),
+            endpoint: shared.endpoint,
+            api: shared.api,
+            outputs: shared.outputs,
+            operator: wallet.open(&passphrase).expect("the operator's wallet opens"),
+            _emulator: None,
+        }
+    }
+
+    fn own() -> Self {
+        prerequisites().expect("what the stack needs");
+        let workspace = Workspace::find().expect("a checkout");
+        install(&workspace).expect("the emulator is installed");
+        let binaries = build(&workspace).expect("the functions build");
+        let operator = Wallet::generate_operator().expect("a wallet");
+        let options = Options::new(binaries).with("OperatorKeys", operator.sign_key().to_string());
+        let stack = LocalStack::start(&workspace, &options).expect("the stack starts");
+        eprintln!("stack: started here, {}", stack.api());
+        Self {
+            workspace,
+            endpoint: stack.endpoint().clone(),
+            api: stack.api().to_owned(),
+            outputs: stack.outputs().clone(),
+            operator,
+            _emulator: Some(stack),
+        }
+    }
+
+    /// The vault, as a client finds it.
+    pub fn vault(&self) -> Vault {
+        static VAULTS: Mutex<BTreeMap<String, Vault>> = Mutex::new(BTreeMap::new());
+        let mut vaults = VAULTS.lock().expect("no test panics while it holds this");
+        vaults.entry(self.api.clone()).or_insert_with(|| Vault::discover(&self.api).expect("the vault answers")).clone()
+    }
+
+    /// The vault at another address: a liar's.
+    pub fn vault_at(&self, api: &str) -> Vault {
+        let mut pin = self.vault().pin().clone();
+        api.clone_into(&mut pin.api);
+        Vault::new(pin).expect("an address")
+    }
+
+    /// An operator of the vault.
+    pub fn operator(&self) -> Client {
+        Client::new(self.vault(), self.operator.clone())
+    }
+
+    /// A stack output.
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs.get(name)
+    }
+}

@@ -1,0 +1,10 @@
+//! Stories: what people do with a deployed vault, and what others try. Each makes its own hospitals and records, so they run side by side.
+
+mod day;
+mod lies;
+mod mischief;
+mod official_sdk;
+mod races;
+mod refusals;
+mod roles;
+mod uploads;
