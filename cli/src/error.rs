@@ -203,7 +203,7 @@ impl Error {
             Self::StorageRefused { .. } => "Run the same command again; if it stays, tell the vault's operators.",
             Self::Address(_) => "Give the address as the vault's operators gave it, for example https://vault.example.",
             Self::NoVault => {
-                "Give --api URL, or connect the wallet: `chartseal operator connect` or `chartseal provider register`."
+                "Connect it: `chartseal operator connect --api URL`, or `chartseal provider register` with an invitation."
             }
             Self::EmptyVault => "Deploy the stack with its OperatorKeys parameter; its genesis event is written then.",
             Self::WrongWallet(_) => {

@@ -20,11 +20,11 @@ const MAX_URL_BYTES: usize = 16 * 1024;
 /// How long one call to the vault may take; a cold start is a second or two.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one transfer of a body may take.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const TRANSFER_TIMEOUT: Duration = Duration::from_mins(15);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an object store may think about a body before it answers.
-const STORE_TIMEOUT: Duration = Duration::from_secs(60);
+const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a body is sent or fetched at most.
 pub(crate) const MAX_TRANSFERS: u32 = 4;
 

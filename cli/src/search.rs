@@ -64,17 +64,16 @@ impl Client {
 fn check_hit(hit: SearchHit) -> Result<Hit, Tampering> {
     let event = receipt::event_of(&hit.event)?;
     let place: EventRef = event.place;
-    let announced = match (&event.outcome, event.command.as_ref().map(|command| &command.action)) {
-        (Outcome::RecordAnnounced(_), Some(Action::RecordAnnounce(announced))) => announced,
-        _ => return Err(Tampering::Hit(place)),
+    let (Outcome::RecordAnnounced(_), Some(command)) = (&event.outcome, &event.command) else {
+        return Err(Tampering::Hit(place));
     };
-    let owner = event.command.as_ref().and_then(|command| command.claims.act);
+    let Action::RecordAnnounce(announced) = &command.action else { return Err(Tampering::Hit(place)) };
     let same = place.stream == StreamId::Record(hit.record)
         && announced.record == hit.record
         && announced.version == hit.version
         && announced.media_type == hit.media_type
         && announced.body_bytes == hit.body_bytes
-        && owner == Some(hit.owner)
+        && command.claims.act == Some(hit.owner)
         && event.at_ms == hit.at;
     if same { Ok(Hit { hit, event }) } else { Err(Tampering::Hit(place)) }
 }

@@ -28,7 +28,7 @@ use crate::tampering::Tampering;
 
 /// How long an upload is waited for after its last byte was sent.
 const UPLOADED_PATIENCE: Patience = Patience {
-    total: Duration::from_secs(120),
+    total: Duration::from_mins(2),
     first_wait: Duration::from_millis(100),
     longest_wait: Duration::from_secs(2),
 };

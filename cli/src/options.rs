@@ -1,0 +1,105 @@
+//! The command line: what stands before the command, and the groups of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::commands::{operator, provider, record, request, search, wallet};
+
+const AFTER: &str = "\
+Exit codes:
+  0  done
+  1  refused, or failed here
+  2  the command line was wrong
+  3  tampering was noticed: something that came back is not what it must be
+  4  the vault could not be reached, or the time was over: the same again may work
+
+Environment:
+  CHARTSEAL_PASSPHRASE  the wallet's passphrase, if there is no --passphrase-file
+
+Examples:
+  chartseal wallet create --out ann.wallet
+  chartseal --wallet ann.wallet record upload scan.dcm --term modality:mri --term body:brain
+  chartseal --wallet bob.wallet search 'modality:mri AND body:brain'";
+
+/// Share patient records through a vault that need not be trusted blindly.
+#[derive(Debug, Parser)]
+#[command(name = "chartseal", version, after_help = AFTER, propagate_version = true, subcommand_required = true)]
+pub struct Options {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Group,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Globals {
+    /// The wallet file.
+    #[arg(long, global = true, value_name = "FILE", env = "CHARTSEAL_WALLET")]
+    pub wallet: Option<PathBuf>,
+    /// A file whose first line is the wallet's passphrase.
+    #[arg(long, global = true, value_name = "FILE", env = "CHARTSEAL_PASSPHRASE_FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The vault's address; by default the one the wallet is connected to.
+    #[arg(long, global = true, value_name = "URL", env = "CHARTSEAL_API")]
+    pub api: Option<String>,
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The groups of commands.
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// Make a wallet, or see whose one is.
+    #[command(subcommand)]
+    Wallet(wallet::Command),
+    /// For the vault's operators: their wallets and their circle.
+    #[command(subcommand)]
+    Operator(operator::Command),
+    /// Invite, register, verify and show providers.
+    #[command(subcommand)]
+    Provider(provider::Command),
+    /// Upload, list, show and download records.
+    #[command(subcommand)]
+    Record(record::Command),
+    /// Find records of other providers.
+    Search(search::Arguments),
+    /// Ask for access to a record, and decide on requests.
+    #[command(subcommand)]
+    Request(request::Command),
+    /// Print a script that completes commands in your shell.
+    #[command(after_help = "Example:\n  chartseal completions bash > /etc/bash_completion.d/chartseal")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// A day in seconds.
+pub const DAY_S: u64 = 24 * 3_600;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            let leaf = command.get_subcommands().next().is_none();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!leaf || help.contains("Example"), "{} has no example", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Options::command());
+    }
+}
