@@ -10,7 +10,7 @@ use chartseal_events::state::RequestState;
 use chartseal_events::wire::{Accepted, RequestPage, RequestView};
 use chartseal_events::{Event, Id, StreamId};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, steadily};
 use crate::error::Error;
 use crate::http::Patience;
 use crate::records::page_path;
@@ -62,6 +62,10 @@ impl Client {
 
     /// A request, as its parties and operators see it.
     pub fn request(&self, request: Id) -> Result<CheckedRequest, Error> {
+        steadily(|| self.look_at_request(request))
+    }
+
+    fn look_at_request(&self, request: Id) -> Result<CheckedRequest, Error> {
         let view: RequestView = self.read(&format!("/requests/{request}"))?;
         let evidence = view.evidence.as_ref().ok_or(Tampering::NotShown("the request"))?;
         let sound = self.vault.verify(evidence)?;

@@ -1,6 +1,7 @@
 //! A person at a vault: signs commands and read tokens, sends them, and checks every receipt before anything of an answer is used.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chartseal_events::command::Claims;
 use chartseal_events::jws::{Jws, READ_TYP, ReadClaims};
@@ -17,8 +18,12 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::http::RawAnswer;
 use crate::receipt;
+use crate::tampering::Tampering;
 use crate::vault::Vault;
 use crate::wallet::Wallet;
+
+/// The pauses before an answer that differs from its evidence is looked at again.
+const LOOKS_AGAIN: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
 
 /// A wallet at a vault.
 #[derive(Debug, Clone)]
@@ -58,6 +63,8 @@ pub struct Taken<T> {
     pub answer: T,
     /// The event it is about.
     pub event: Event,
+    /// Whether the same bytes had to be sent more than once: the event may then be older than the rest of the answer.
+    pub resent: bool,
 }
 
 /// An answer with a receipt.
@@ -133,26 +140,22 @@ impl Client {
     /// Signs, sends, and checks the receipt. The same bytes are sent again while the vault is busy or out of reach; a clock that is off is
     /// corrected once.
     pub fn send<T: Answer>(&self, call: &Call<'_>) -> Result<Taken<T>, Error> {
-        let (answer, sent) = self.exchange(call)?;
+        let (answer, resent, sent) = self.exchange(call)?;
         let answer: T = answer.read()?;
         let event = receipt::check(answer.receipt(), &sent.command)?;
-        Ok(Taken { answer, event })
+        Ok(Taken { answer, event, resent })
     }
 
-    fn exchange(&self, call: &Call<'_>) -> Result<(RawAnswer, SignedCommand), Error> {
+    fn exchange(&self, call: &Call<'_>) -> Result<(RawAnswer, bool, SignedCommand), Error> {
         let post = || -> Result<_, Error> {
             let sent = self.sign(call.action.clone(), call.private)?;
-            let (answer, unknown) = self.vault.call("POST", call.path, None, Some(&sent.body(call.header)))?;
-            Ok((answer, unknown, sent))
+            let (answer, resent) = self.vault.call("POST", call.path, None, Some(&sent.body(call.header)))?;
+            Ok((answer, resent, sent))
         };
-        let (answer, unknown, sent) = post()?;
+        let (answer, resent, sent) = post()?;
         // A command that may have been taken already must not be signed anew: it would be another one.
-        let again = answer.code() == Some(Code::ClockSkew) && !unknown && self.vault.correct_clock(&answer);
-        if !again {
-            return Ok((answer, sent));
-        }
-        let (answer, _, sent) = post()?;
-        Ok((answer, sent))
+        let again = answer.code() == Some(Code::ClockSkew) && !resent && self.vault.correct_clock(&answer);
+        if again { post() } else { Ok((answer, resent, sent)) }
     }
 
     /// Sends a signed command once more, or for the first time: for tests that repeat or change bytes.
@@ -203,6 +206,18 @@ impl Client {
         }
         answer.read()
     }
+}
+
+/// Looks again when an answer differs from its evidence: the vault reads the two one after the other, and something may have happened in
+/// between. What differs each time is a lie.
+pub(crate) fn steadily<T>(mut look: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for pause in LOOKS_AGAIN {
+        match look() {
+            Err(Error::Tampered(Tampering::AnswerDiffers(_))) => std::thread::sleep(pause),
+            outcome => return outcome,
+        }
+    }
+    look()
 }
 
 /// The private part of these fields, each with a fresh salt.

@@ -159,10 +159,10 @@ impl Transport {
         self.attempt(request).map_err(|error| unreachable(request.url, error))
     }
 
-    /// Attempts until there is an answer that another attempt would not change. Tells whether an attempt before it ended unknown.
+    /// Attempts until there is an answer that another attempt would not change. Tells whether the same bytes were sent before.
     pub(crate) fn patiently(&self, request: Request<'_>, patience: Patience) -> Result<(RawAnswer, bool), Error> {
         let mut waits = patience.begin();
-        let mut unknown = false;
+        let mut resent = false;
         loop {
             let outcome = self.attempt(request);
             let passing = match &outcome {
@@ -170,9 +170,9 @@ impl Transport {
                 Err(error) => is_passing(error),
             };
             if !passing || !waits.wait() {
-                return outcome.map(|answer| (answer, unknown)).map_err(|error| unreachable(request.url, error));
+                return outcome.map(|answer| (answer, resent)).map_err(|error| unreachable(request.url, error));
             }
-            unknown = true;
+            resent = true;
         }
     }
 

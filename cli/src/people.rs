@@ -8,7 +8,7 @@ use chartseal_events::evidence::Sound;
 use chartseal_events::wire::{Accepted, ProviderProfile, Registered};
 use chartseal_events::{Bytes, Event, Hash, Id, StreamId, Thumbprint};
 
-use crate::client::{Call, Client, Taken, random};
+use crate::client::{Call, Client, Taken, random, steadily};
 use crate::error::Error;
 use crate::invitation::Invitation;
 use crate::tampering::Tampering;
@@ -127,6 +127,10 @@ impl Client {
 
     /// A provider's public profile.
     pub fn show_provider(&self, provider: Id) -> Result<CheckedProvider, Error> {
+        steadily(|| self.look_at_provider(provider))
+    }
+
+    fn look_at_provider(&self, provider: Id) -> Result<CheckedProvider, Error> {
         let profile: ProviderProfile = self.read(&format!("/providers/{provider}"))?;
         let sound = self.vault.verify(&profile.evidence)?;
         let proven = sound.view.provider(provider).ok_or(Tampering::NotShown("the provider"))?;

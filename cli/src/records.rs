@@ -9,7 +9,7 @@ use chartseal_events::state::{Record, Version};
 use chartseal_events::wire::{IssuedKey, RecordPage, RecordSummary, RecordVersionView, RecordView, SealedDataKey};
 use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, steadily};
 use crate::error::Error;
 use crate::tampering::Tampering;
 
@@ -40,6 +40,10 @@ impl CheckedRecord {
 impl Client {
     /// A record, as its owner, a grantee or an operator sees it.
     pub fn record(&self, record: Id) -> Result<CheckedRecord, Error> {
+        steadily(|| self.look_at_record(record))
+    }
+
+    fn look_at_record(&self, record: Id) -> Result<CheckedRecord, Error> {
         let view: RecordView = self.read(&format!("/records/{record}"))?;
         let sound = self.vault.verify(&view.evidence)?;
         let proven = sound.view.record(record).ok_or(Tampering::NotShown("the record"))?;
@@ -136,12 +140,14 @@ pub(crate) fn check_wrapped(wrapped_key: &str, sha256: &Hash) -> Result<Vec<u8>,
 /// The path of a page of a list.
 pub(crate) fn page_path(list: &str, limit: usize, cursor: Option<&str>) -> String {
     let limit = limit.clamp(1, 100);
-    // A cursor is opaque; what is not plain in a query is not ours to send.
-    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
-    match cursor {
-        Some(cursor) => format!("{list}?limit={limit}&cursor={}", cursor.chars().filter(plain).collect::<String>()),
-        None => format!("{list}?limit={limit}"),
-    }
+    let Some(cursor) = cursor else { return format!("{list}?limit={limit}") };
+    // Percent-encoding, RFC 3986 section 2.1: a cursor is opaque and may hold anything.
+    let encoded = cursor.bytes().fold(String::new(), |text, byte| match byte {
+        b'-' | b'_' | b'.' | b'~' => text + char::from(byte).encode_utf8(&mut [0; 4]),
+        _ if byte.is_ascii_alphanumeric() => text + char::from(byte).encode_utf8(&mut [0; 4]),
+        _ => format!("{text}%{byte:02X}"),
+    });
+    format!("{list}?limit={limit}&cursor={encoded}")
 }
 
 fn array<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -167,4 +173,16 @@ fn check_uploaded(shown: &RecordVersionView, proven: &Version) -> Result<(), Tam
         && shown.media_type.as_deref() == Some(&announced.announcement.media_type)
         && shown.body_bytes == Some(announced.announcement.body_bytes);
     if same { Ok(()) } else { Err(Tampering::AnswerDiffers("an uploaded version")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_sent_as_it_came() {
+        assert_eq!(page_path("/records", 500, None), "/records?limit=100");
+        assert_eq!(page_path("/records", 0, Some("a-b_c.~9")), "/records?limit=1&cursor=a-b_c.~9");
+        assert_eq!(page_path("/records", 7, Some("a+/=& ")), "/records?limit=7&cursor=a%2B%2F%3D%26%20");
+    }
 }

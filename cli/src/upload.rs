@@ -149,7 +149,7 @@ impl Client {
     }
 
     fn created(&self, taken: &Taken<CreatedRecord>) -> Result<Created, Error> {
-        let Taken { answer, event } = taken;
+        let Taken { answer, event, .. } = taken;
         let (StreamId::Record(record), Outcome::RecordCreated(outcome)) = (event.place.stream, &event.outcome) else {
             return Err(Tampering::ReceiptOutcome(event.place).into());
         };

@@ -147,7 +147,7 @@ impl Vault {
         self.inner.transport.once(Request { method: "GET", url: &url, token, body: None })
     }
 
-    /// A call that may be repeated. The flag says that an earlier attempt ended unknown.
+    /// A call that may be repeated. The flag says that the same bytes were sent before.
     pub(crate) fn call(
         &self,
         method: &'static str,

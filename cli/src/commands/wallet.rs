@@ -61,7 +61,7 @@ fn status(session: &Session, output: &Output) -> Answered {
     output.say(format!("  public key  {}", head.sign_key));
     match &head.vault {
         Some(vault) => {
-            output.say(format!("  vault       {} at {}, genesis {}", vault.origin, vault.api, vault.genesis))
+            output.say(format!("  vault       {} at {}, genesis {}", vault.origin, vault.api, vault.genesis));
         }
         None => output.say("  vault       none yet"),
     }
