@@ -83,6 +83,10 @@ impl Wallets {
     /// Runs a command of the client with a person's wallet.
     pub fn run<S: AsRef<OsStr>>(&self, person: &str, arguments: &[S]) -> Result<Answer, Failure> {
         let mut command = Command::new(&self.client);
+        // The user's own wallet and vault take no part.
+        for name in ["CHARTSEAL_WALLET", "CHARTSEAL_PASSPHRASE", "CHARTSEAL_PASSPHRASE_FILE", "CHARTSEAL_API"] {
+            command.env_remove(name);
+        }
         command.arg("--wallet").arg(self.file(person)).arg("--passphrase-file").arg(self.passphrase_file());
         command.arg("--json").args(arguments);
         let said = captured(&mut command)?;
@@ -102,12 +106,8 @@ fn passphrase() -> std::io::Result<String> {
 
 /// The client's own account of a failure.
 fn refused(words: &str, said: &Captured) -> Failure {
-    let mut cause = format!("`chartseal {words}` ended with {}", said.status);
-    for text in [&said.stdout, &said.stderr] {
-        if !text.trim().is_empty() {
-            cause = format!("{cause}\n{}", last_lines(text));
-        }
-    }
+    let in_words = if said.stderr.trim().is_empty() { &said.stdout } else { &said.stderr };
+    let cause = format!("`chartseal {words}` ended with {}\n{}", said.status, last_lines(in_words));
     Failure::new(cause, "the client's message says what to do; codes are explained in docs/ERRORS.md")
 }
 
@@ -131,6 +131,12 @@ impl Answer {
         let mut found = Vec::new();
         collect(&self.0, name, &mut found);
         found
+    }
+
+    /// The texts in a list of that name.
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        let list = find(&self.0, name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     /// The leaf hash of the event that the command made, where it made one.
@@ -182,6 +188,8 @@ mod tests {
         let search = answer(r#"{"hits":[{"record":"A","event":"cc"},{"record":"B"}],"event":"bb"}"#);
         assert_eq!(search.leaf().as_deref(), Some("bb"));
         assert_eq!(search.texts("record"), ["A", "B"]);
+        let download = answer(r#"{"checks":["links","signatures"],"event":null}"#);
+        assert_eq!((download.list("checks"), download.leaf()), (vec!["links", "signatures"], None));
     }
 
     #[test]
