@@ -126,3 +126,6 @@ impl<E: EventStore, S: SearchKeyVault, L: LogKey, C: Clock> Vault<E, S, L, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
