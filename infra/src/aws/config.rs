@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
 /// AWS answers a connection within milliseconds or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,6 +22,11 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The configuration of all clients: region, credentials and `AWS_ENDPOINT_URL` from the environment.
 pub async fn config() -> SdkConfig {
+    loader().load().await
+}
+
+/// The same before it is loaded, for tools that bring an endpoint or credentials of their own.
+pub fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -36,6 +41,4 @@ pub async fn config() -> SdkConfig {
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .timeout_config(timeouts)
         .retry_config(retries)
-        .load()
-        .await
 }

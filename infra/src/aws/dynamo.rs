@@ -57,6 +57,11 @@ impl DynamoStore {
         Self { client, tables: Arc::new(tables) }
     }
 
+    /// Its client, for another store on the same connections.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     fn events(&self) -> Result<&str, StoreError> {
         named(self.tables.events.as_deref(), "events")
     }
@@ -80,8 +85,8 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<u64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 fn bytes(value: impl Into<Vec<u8>>) -> AttributeValue {

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use chartseal_events::EventRef;
 use chartseal_events::event::StoredEvent;
+use chartseal_events::{EventRef, Hash};
 
 use super::streams::place_key;
 use super::{DynamoStore, Item, SERVICE, back_off, bytes, failed, item, named, number, text};
@@ -111,13 +111,22 @@ impl DynamoStore {
         for key in &append.keys {
             items.push(put_new(named(self.tables.keys.as_deref(), "keys")?, "record", key_item(key))?);
         }
-        // The leaf hash holds 16 random bytes of the event: another append has another token.
-        let token: String = first.leaf.to_string().chars().take(TOKEN_CHARS).collect();
+        let token = self.request_token(append)?;
         let call = self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(token);
         Ok(match call.send().await {
             Ok(_) => Written::Done,
             Err(error) => refused_together(&error),
         })
+    }
+
+    /// The idempotency token: the same for the same items in the same tables, within ten minutes the same call to DynamoDB.
+    fn request_token(&self, append: &Append) -> Result<String, StoreError> {
+        let table = Hash::of(&[self.events()?.as_bytes()]);
+        let leaves: Vec<&[u8]> = std::iter::once(&table)
+            .chain(append.events.iter().map(|event| &event.leaf))
+            .map(|hash| &hash.0[..])
+            .collect();
+        Ok(Hash::of(&leaves).to_string().chars().take(TOKEN_CHARS).collect())
     }
 
     fn put_private(&self, place: EventRef, append: &Append) -> Result<TransactWriteItem, StoreError> {

@@ -1,0 +1,73 @@
+//! Lists of the index.
+
+use chartseal_infra::ports::{Index, IndexEntry, IndexList};
+
+use crate::subject::{AT_MS, Subject, id, place, record};
+
+fn entry(number: u8) -> IndexEntry {
+    IndexEntry { at_ms: AT_MS + u64::from(number), event: place(record(number), 1), version: u32::from(number) + 1 }
+}
+
+/// Every page of a list, and how many there were.
+async fn all(index: &impl Index, list: &IndexList, limit: u32) -> (Vec<IndexEntry>, usize) {
+    let (mut items, mut pages, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let page = index.page(list, cursor.as_deref(), limit).await.expect("a page");
+        assert!(page.items.len() <= limit as usize);
+        items.extend(page.items);
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            return (items, pages);
+        }
+    }
+}
+
+pub async fn a_list_is_paged_newest_first(subject: &impl Subject) {
+    let index = subject.store();
+    let lists = [
+        IndexList::Token("t0ken".to_owned()),
+        IndexList::RecordsOf(id(1)),
+        IndexList::Records,
+        IndexList::RequestsOf(id(1)),
+        IndexList::Requests,
+    ];
+    for (shift, list) in (0..).zip(&lists) {
+        let entries: Vec<_> = (0..20).map(|n| (list.clone(), entry(n + shift))).collect();
+        index.add(&entries).await.expect("adds");
+    }
+    for (shift, list) in (0..).zip(&lists) {
+        let expected: Vec<IndexEntry> = (shift..20 + shift).rev().map(entry).collect();
+        for (limit, pages) in [(100, 1), (20, 1), (19, 2), (10, 2), (7, 3), (1, 20)] {
+            assert_eq!(all(index, list, limit).await, (expected.clone(), pages), "{list:?} by {limit}");
+        }
+    }
+    assert_eq!(all(index, &IndexList::RecordsOf(id(2)), 10).await, (Vec::new(), 1));
+}
+
+pub async fn a_cursor_that_is_not_ours_gives_the_first_page(subject: &impl Subject) {
+    let index = subject.store();
+    let list = IndexList::Records;
+    index.add(&[(list.clone(), entry(1)), (list.clone(), entry(2)), (list.clone(), entry(3))]).await.expect("adds");
+    let first = index.page(&list, None, 2).await.expect("a page");
+    assert_eq!(first.items, [entry(3), entry(2)]);
+    let next = first.next.clone().expect("there is more");
+    assert!(!next.contains(&id(2).to_string()), "a cursor is opaque");
+    for garbage in ["", "x", "%", "AAAA", &next[1..], &format!("{next}A"), &"A".repeat(5000)] {
+        assert_eq!(index.page(&list, Some(garbage), 2).await.expect("a page"), first, "{garbage}");
+    }
+    assert_eq!(index.page(&list, Some(&next), 2).await.expect("a page").items, [entry(1)]);
+}
+
+pub async fn adding_and_removing_again_changes_nothing(subject: &impl Subject) {
+    let index = subject.store();
+    let list = IndexList::Token("t0ken".to_owned());
+    let entries: Vec<_> = (0..40).map(|n| (list.clone(), entry(n))).collect();
+    index.add(&entries).await.expect("adds");
+    index.add(&entries[10..]).await.expect("adds again");
+    assert_eq!(all(index, &list, 100).await.0.len(), 40);
+    for _ in 0..2 {
+        index.remove(&entries[..39]).await.expect("removes");
+        assert_eq!(all(index, &list, 100).await.0, [entry(39)]);
+    }
+}

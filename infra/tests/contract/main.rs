@@ -1,0 +1,55 @@
+//! The contract of the ports: the same tests on the twins in memory and on the real adapters against the emulator.
+//!
+//! The emulator is the shared stack's (`CHARTSEAL_STACK_FILE`), that of `AWS_ENDPOINT_URL`, or one that is started here. One that is asked
+//! for and absent fails the tests; nothing is ever skipped. Every test has tables, a bucket and keys of its own.
+
+mod blobs;
+mod emulated;
+mod index;
+mod keys;
+mod lossy;
+mod model;
+mod streams;
+mod subject;
+mod work;
+mod workflow;
+
+/// Runs each test on both.
+macro_rules! contract {
+    ($($module:ident: $($test:ident),+;)+) => {
+        mod memory {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $test() {
+                    crate::$module::$test(&crate::subject::Memory::new()).await;
+                })+
+            })+
+        }
+
+        mod emulator {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $test() {
+                    crate::$module::$test(&crate::emulated::Emulated::new().await).await;
+                })+
+            })+
+        }
+    };
+}
+
+contract! {
+    streams:
+        a_race_has_one_winner, a_race_of_transactions_leaves_nothing_of_the_losers, our_own_write_is_recognised,
+        all_or_nothing, keys_are_never_overwritten, a_long_stream_is_loaded_whole_and_in_order,
+        the_tail_begins_where_it_was_asked_to, events_are_fetched_in_the_order_asked_for, sweeps_find_events_by_time,
+        private_values_and_keys_stand_beside_their_event;
+    index: a_list_is_paged_newest_first, a_cursor_that_is_not_ours_gives_the_first_page, adding_and_removing_again_changes_nothing;
+    work:
+        a_limit_holds_under_concurrency, what_is_due_comes_oldest_first, a_newer_task_token_replaces_the_older,
+        the_sweep_never_goes_back;
+    blobs:
+        only_the_announced_bytes_are_taken_and_only_once, a_presigned_call_ends, a_pinned_version_stays_what_it_was,
+        deleting_a_version_leaves_nothing;
+    keys: a_data_key_opens_under_its_own_context_alone, the_first_search_key_is_kept, the_log_key_is_an_ed25519_key;
+    workflow: a_request_has_one_workflow, a_workflow_is_told_once;
+}

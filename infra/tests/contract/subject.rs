@@ -1,0 +1,124 @@
+//! What the contract is tested on.
+
+use std::collections::BTreeMap;
+
+use chartseal_events::event::StoredEvent;
+use chartseal_events::private::{PrivatePart, PrivateValue};
+use chartseal_events::{Bytes, EventRef, Id, StreamId};
+use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::ports::{
+    Append, Blobs, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList,
+    Workflow,
+};
+
+/// A set of ports, and what a test needs around them.
+pub trait Subject {
+    type Store: EventStore + KeyTable + Index + WorkList;
+    type Blobs: Blobs;
+    type Keys: DataKeys;
+    type Opener: DataKeyOpener;
+    type SearchKeys: SearchKeyVault;
+    type Log: LogKey;
+    type Workflow: Workflow;
+
+    fn store(&self) -> &Self::Store;
+    fn blobs(&self) -> &Self::Blobs;
+    fn keys(&self) -> &Self::Keys;
+    fn opener(&self) -> &Self::Opener;
+    fn search_keys(&self) -> &Self::SearchKeys;
+    fn log(&self) -> &Self::Log;
+    fn workflow(&self) -> &Self::Workflow;
+    /// The time that presigned calls are made and checked at.
+    fn now_ms(&self) -> u64;
+    /// An HTTP call; the content length is the body's.
+    fn http(&self, method: &str, url: &str, headers: &BTreeMap<String, String>, body: &[u8]) -> (u16, Vec<u8>);
+    /// The task token of a workflow that waits, started for this request.
+    async fn waiting(&self, request: Id) -> String;
+    /// How many workflows were started for this request.
+    async fn started(&self, request: Id) -> usize;
+}
+
+/// The twins in memory.
+pub struct Memory(MemoryVault);
+
+impl Memory {
+    pub fn new() -> Self {
+        Self(MemoryVault::new())
+    }
+}
+
+impl Subject for Memory {
+    type Store = MemoryVault;
+    type Blobs = MemoryVault;
+    type Keys = MemoryVault;
+    type Opener = MemoryVault;
+    type SearchKeys = MemoryVault;
+    type Log = MemoryVault;
+    type Workflow = MemoryVault;
+
+    fn store(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn blobs(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn keys(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn opener(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn search_keys(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn log(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn workflow(&self) -> &MemoryVault {
+        &self.0
+    }
+    fn now_ms(&self) -> u64 {
+        Clock::now_ms(&self.0)
+    }
+    fn http(&self, method: &str, url: &str, headers: &BTreeMap<String, String>, body: &[u8]) -> (u16, Vec<u8>) {
+        let answer = self.0.http(method, url, headers, body);
+        (answer.status, answer.body)
+    }
+    async fn waiting(&self, request: Id) -> String {
+        self.0.start(request).await.expect("starts");
+        let token = format!("token of {request}");
+        self.0.wait_with(&token);
+        token
+    }
+    async fn started(&self, request: Id) -> usize {
+        self.0.workflow_starts().into_iter().filter(|started| *started == request).count()
+    }
+}
+
+/// A time within an hour: 2026-11-23T00:30:00Z.
+pub const AT_MS: u64 = 1_795_393_800_000;
+
+pub fn id(number: u8) -> Id {
+    Id::from_parts(AT_MS, [number; 10])
+}
+
+pub fn place(stream: StreamId, seq: u64) -> EventRef {
+    EventRef { stream, seq }
+}
+
+pub fn record(number: u8) -> StreamId {
+    StreamId::Record(id(number))
+}
+
+/// Stores keep bytes and do not read them, so any text is an event.
+pub fn event(stream: StreamId, seq: u64, body: impl Into<String>) -> StoredEvent {
+    StoredEvent::new(place(stream, seq), body.into())
+}
+
+pub fn single(event: StoredEvent, at_ms: u64) -> Append {
+    Append { events: vec![event], at_ms, ..Append::default() }
+}
+
+pub fn private(value: &str) -> PrivatePart {
+    BTreeMap::from([("reason".to_owned(), PrivateValue { salt: Bytes([9; 16]), value: value.to_owned() })])
+}

@@ -1,0 +1,22 @@
+//! The approval workflow.
+
+use chartseal_infra::ports::Workflow as _;
+use serde_json::json;
+
+use crate::subject::{Subject, id};
+
+pub async fn a_request_has_one_workflow(subject: &impl Subject) {
+    for _ in 0..2 {
+        subject.workflow().start(id(1)).await.expect("starts");
+        assert_eq!(subject.started(id(1)).await, 1);
+    }
+    assert_eq!(subject.started(id(2)).await, 0);
+}
+
+pub async fn a_workflow_is_told_once(subject: &impl Subject) {
+    let token = subject.waiting(id(1)).await;
+    let output = json!({"decision": "approved", "until": "2026-11-24T00:00:00Z"});
+    assert!(!subject.workflow().tell("no token of ours", &output).await.expect("answers"));
+    assert!(subject.workflow().tell(&token, &output).await.expect("answers"));
+    assert!(!subject.workflow().tell(&token, &output).await.expect("answers"), "it no longer waits");
+}
