@@ -116,11 +116,16 @@ fn by_stream(records: &[Record]) -> Vec<Vec<Hint>> {
 }
 
 /// Reacts to a stream's events in order. After a failure the rest of the stream waits for the next delivery. Gives what is to be delivered again.
-async fn follow<E: EventStore, I: Index, W: WorkList, F: Workflow>(react: &React<'_, E, I, W, F>, hints: Vec<Hint>) -> Vec<String> {
+async fn follow<E: EventStore, I: Index, W: WorkList, F: Workflow>(
+    react: &React<'_, E, I, W, F>,
+    hints: Vec<Hint>,
+) -> Vec<String> {
     let mut hints = hints.into_iter();
     while let Some(hint) = hints.next() {
         match react.to(hint.place).await {
-            Ok(Effect::NoEvent) => tracing::warn!(event.place = %hint.place, "a stream record of an event that is not there"),
+            Ok(Effect::NoEvent) => {
+                tracing::warn!(event.place = %hint.place, "a stream record of an event that is not there")
+            }
             Ok(Effect::Done | Effect::Nothing) => {}
             Err(error) => {
                 tracing::error!(event.place = %hint.place, error = %error, "reaction failed");

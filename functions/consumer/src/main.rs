@@ -23,5 +23,6 @@ async fn main() -> Result<(), Error> {
     let aws = config().await;
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, workflow));
     let react = &React { events: store, index: store, work: store, workflow };
-    run(service_fn(|event: LambdaEvent<Batch>| async move { Ok::<_, Error>(handle(react, &event.payload).await) })).await
+    run(service_fn(|event: LambdaEvent<Batch>| async move { Ok::<_, Error>(handle(react, &event.payload).await) }))
+        .await
 }

@@ -10,7 +10,11 @@ async fn main() -> Result<(), Error> {
 
     let mut env = Environment::of_process();
     let origin = env.text("ORIGIN");
-    let tables = Tables { events: Some(env.text("EVENTS_TABLE")), private: Some(env.text("PRIVATE_TABLE")), ..Tables::default() };
+    let tables = Tables {
+        events: Some(env.text("EVENTS_TABLE")),
+        private: Some(env.text("PRIVATE_TABLE")),
+        ..Tables::default()
+    };
     env.check()?;
 
     let events = DynamoStore::new(&aws::config().await, tables);

@@ -109,7 +109,8 @@ async fn a_request_whose_requester_is_still_being_verified_waits() {
     use chartseal_events::purpose::Purpose;
 
     let (stage, bob, other) = asked().await;
-    let record = chartseal_infra::road::look(&stage.vault, [StreamId::Request(other)], stage.now_ms()).await.expect("memory");
+    let record =
+        chartseal_infra::road::look(&stage.vault, [StreamId::Request(other)], stage.now_ms()).await.expect("memory");
     let record = record.request(other).expect("asked").asked.record;
     let ask = AccessRequest { record, version: 1, purpose: Purpose::Emergency, grant_seconds: 60 };
     let facts = Facts { expires_at_ms: Some(stage.now_ms() + 1000), ..Facts::default() };

@@ -10,11 +10,19 @@ async fn main() -> Result<(), Error> {
 
     let mut env = Environment::of_process();
     let origin = env.text("ORIGIN");
-    let tables = Tables { events: Some(env.text("EVENTS_TABLE")), keys: Some(env.text("KEYS_TABLE")), ..Tables::default() };
+    let tables =
+        Tables { events: Some(env.text("EVENTS_TABLE")), keys: Some(env.text("KEYS_TABLE")), ..Tables::default() };
     let bucket = env.text("BLOB_BUCKET");
     env.check()?;
 
     let aws = aws::config().await;
     let store = DynamoStore::new(&aws, tables);
-    serve(Download { origin, events: store.clone(), keys: store, blobs: S3Blobs::new(&aws, bucket), clock: SystemClock }).await
+    serve(Download {
+        origin,
+        events: store.clone(),
+        keys: store,
+        blobs: S3Blobs::new(&aws, bucket),
+        clock: SystemClock,
+    })
+    .await
 }

@@ -46,7 +46,10 @@ async fn a_grant_releases_the_pinned_body_its_header_and_evidence() {
     let event = sound.event(&StreamId::Request(request), released.event.seq).expect("the release is in it");
     assert_eq!(event.leaf, released.event.leaf);
     let record = sound.view.record(scan.record).expect("the record is in it");
-    assert_eq!(record.version(1).and_then(|version| version.current()).expect("uploaded").0.announcement, scan.announcement);
+    assert_eq!(
+        record.version(1).and_then(|version| version.current()).expect("uploaded").0.announcement,
+        scan.announcement
+    );
 
     let again: ReleasedDownload = document(&call(&service(&stage), &sent).await, 200);
     assert_eq!(again.event, released.event, "one release is one event");
@@ -72,7 +75,11 @@ async fn nothing_is_released_without_a_live_grant() {
     let taken = post(&stage, &bob, granted, scan.record);
     document::<ReleasedDownload>(&call(&service(&stage), &taken).await, 201);
     stage.suspended(bob.provider()).await;
-    assert_eq!(refused(&call(&service(&stage), &taken).await), Code::ProviderSuspended, "a repeated command is looked at anew");
+    assert_eq!(
+        refused(&call(&service(&stage), &taken).await),
+        Code::ProviderSuspended,
+        "a repeated command is looked at anew"
+    );
     stage.verified(bob.provider()).await;
 
     stage.vault.advance(3_600_000);

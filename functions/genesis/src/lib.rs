@@ -90,7 +90,8 @@ impl<E: EventStore, S: SearchKeyVault, L: LogKey, C: Clock> Vault<E, S, L, C> {
         let operators = self.first_operators()?;
         let fresh = SearchKey::generate(&mut OsRng);
         let kept = self.search_keys.keep(FIRST_EPOCH, &fresh.to_bytes()).await?;
-        let search_key = SearchKey::from_bytes(&kept).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
+        let search_key =
+            SearchKey::from_bytes(&kept).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
         let genesis = Genesis {
             origin: self.origin.clone(),
             log_key: self.log_key.public_key().await?,

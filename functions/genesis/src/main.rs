@@ -11,7 +11,8 @@ async fn main() -> Result<(), Error> {
     let mut env = Environment::of_process();
     let (origin, operator_keys) = (env.text("ORIGIN"), env.text("OPERATOR_KEYS"));
     let tables = Tables { events: Some(env.text("EVENTS_TABLE")), ..Tables::default() };
-    let (search_keys, search_key, log_key) = (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"), env.text("LOG_KEY"));
+    let (search_keys, search_key, log_key) =
+        (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"), env.text("LOG_KEY"));
     let complete = &env.check();
 
     let aws = config().await;

@@ -48,7 +48,8 @@ async fn a_vault_begins_once() {
     let kept = world.open(1).await.expect("memory").expect("kept");
     assert_eq!(operators.genesis.search_key.0, SearchKey::from_bytes(&kept).expect("a key").public_key());
 
-    for (kind, keys) in [("Create", keys()), ("Update", keys()), ("Update", Wallet::operator(3).sign_key().to_string())] {
+    for (kind, keys) in [("Create", keys()), ("Update", keys()), ("Update", Wallet::operator(3).sign_key().to_string())]
+    {
         let again = genesis(&vault(&world, "v.example", &keys), kind).await.expect("as it is");
         assert_eq!(again, Some(leaf), "the parameter seeds the vault and nothing else");
     }
@@ -121,7 +122,11 @@ async fn a_run_that_died_after_making_the_search_key_is_taken_up() {
     let kept = world.open(1).await.expect("memory").expect("kept");
     genesis(&vault(&world, "v.example", &keys()), "Create").await.expect("begun");
     let operators = vault(&world, "v.example", "").operators().await.expect("memory").expect("begun");
-    assert_eq!(operators.genesis.search_key.0, SearchKey::from_bytes(&kept).expect("a key").public_key(), "the key that is kept");
+    assert_eq!(
+        operators.genesis.search_key.0,
+        SearchKey::from_bytes(&kept).expect("a key").public_key(),
+        "the key that is kept"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +146,8 @@ async fn cloudformation_gets_its_answer_also_when_nothing_worked() {
         connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").expect("answered");
         String::from_utf8(heard).expect("text")
     });
-    let request = Request { response_url: Some(url), ..request("Create") };
+    let mut request = request("Create");
+    request.response_url = Some(url);
     let answer = Answer::new(&request, Err(GenesisError::BadOperatorKey(1)));
     deliver(&request, &answer).await.expect("delivered");
     let heard = server.join().expect("a server");
@@ -156,7 +162,8 @@ async fn cloudformation_gets_its_answer_also_when_nothing_worked() {
 
 #[tokio::test]
 async fn without_an_address_the_answer_is_the_result() {
-    let request = Request { response_url: None, ..request("Create") };
+    let mut request = request("Create");
+    request.response_url = None;
     let answer = Answer::new(&request, Ok(Some(Hash([1; 32]))));
     deliver(&request, &answer).await.expect("nothing to send");
     let json = serde_json::to_value(&answer).expect("JSON");

@@ -30,7 +30,11 @@ pub(crate) async fn post<E: EventStore, I: Index>(
 }
 
 /// The entries that an announcement's tokens make. None where its private part was erased.
-async fn entries<E: EventStore>(events: &E, announced: EventRef, version: u32) -> Result<Vec<(IndexList, IndexEntry)>, StoreError> {
+async fn entries<E: EventStore>(
+    events: &E,
+    announced: EventRef,
+    version: u32,
+) -> Result<Vec<(IndexList, IndexEntry)>, StoreError> {
     let Some(event) = fetch(events, announced).await? else {
         return Err(StoreError::Damaged { what: format!("{announced} is gone") });
     };

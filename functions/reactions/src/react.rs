@@ -57,12 +57,16 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
             (Outcome::RecordUploaded(uploaded), StreamId::Record(record)) => {
                 postings::post(self.events, self.index, record, uploaded.version, uploaded.announced).await?;
             }
-            (Outcome::AccessRequested(asked), StreamId::Request(request)) => self.to_request(event, request, asked).await?,
+            (Outcome::AccessRequested(asked), StreamId::Request(request)) => {
+                self.to_request(event, request, asked).await?
+            }
             (Outcome::AccessApproved(approved), StreamId::Request(request)) => {
                 self.due(event, approved.until).await?;
                 self.tell(request).await?;
             }
-            (Outcome::AccessDenied(_) | Outcome::AccessExpired(_), StreamId::Request(request)) => self.tell(request).await?,
+            (Outcome::AccessDenied(_) | Outcome::AccessExpired(_), StreamId::Request(request)) => {
+                self.tell(request).await?
+            }
             _ => return Ok(Effect::Nothing),
         }
         Ok(Effect::Done)

@@ -37,7 +37,11 @@ fn post(stage: &Stage, wallet: &Wallet, fields: AccessRequest) -> Sent {
 
 /// What the consumer does.
 async fn index(stage: &Stage, request: Id, parties: [&Wallet; 2]) {
-    let entry = IndexEntry { at_ms: stage.now_ms(), event: EventRef { stream: StreamId::Request(request), seq: 0 }, version: 0 };
+    let entry = IndexEntry {
+        at_ms: stage.now_ms(),
+        event: EventRef { stream: StreamId::Request(request), seq: 0 },
+        version: 0,
+    };
     let of = |wallet: &Wallet| (IndexList::RequestsOf(wallet.provider()), entry);
     stage.vault.add(&[(IndexList::Requests, entry), of(parties[0]), of(parties[1])]).await.expect("memory");
 }
@@ -107,7 +111,8 @@ async fn what_cannot_be_asked_for_is_refused_and_nothing_is_written() {
     ] {
         assert_eq!(refused(&call(&service(&stage), &post(&stage, wallet, asked)).await), code);
     }
-    let elsewhere = stage.post(&bob, &format!("/records/{announced}/requests"), fields(scan, 1), &[("justification", "x")]);
+    let elsewhere =
+        stage.post(&bob, &format!("/records/{announced}/requests"), fields(scan, 1), &[("justification", "x")]);
     assert_eq!(refused(&call(&service(&stage), &elsewhere).await), Code::PathMismatch);
     assert_eq!(stage.vault.events().len(), before);
 }

@@ -22,7 +22,11 @@ const PAGE: u32 = 1_000;
 const CHUNK: usize = 25;
 
 /// The records that a query finds, newest first.
-pub async fn find<E: EventStore, I: Index>(events: &E, index: &I, query: &TokenQuery) -> Result<Vec<SearchHit>, Failure> {
+pub async fn find<E: EventStore, I: Index>(
+    events: &E,
+    index: &I,
+    query: &TokenQuery,
+) -> Result<Vec<SearchHit>, Failure> {
     let lists = query.distinct_tokens().into_iter().map(|token| async move {
         let found = postings(index, token).await?;
         Ok::<_, Failure>((token, found))
@@ -83,7 +87,9 @@ async fn confirm<E: EventStore>(events: &E, id: Id, entry: IndexEntry) -> Result
     let Some(record) = view.record(id) else { return Ok(None) };
     let latest = record.latest_uploaded().filter(|(version, _)| *version == entry.version);
     let current = latest.and_then(|(_, version)| version.current());
-    let Some((announced, _)) = current.filter(|(_, uploaded)| uploaded.announced == entry.event.seq) else { return Ok(None) };
+    let Some((announced, _)) = current.filter(|(_, uploaded)| uploaded.announced == entry.event.seq) else {
+        return Ok(None);
+    };
     let event = stored.iter().find(|event| event.at == entry.event);
     Ok(event.map(|event| hit(record.owner, announced, event)))
 }

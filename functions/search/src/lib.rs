@@ -45,13 +45,7 @@ pub const ROUTES: &[Route<Call>] = &[Route {
     pattern: "/search",
     access: Access::Command,
     call: Call::Search,
-    codes: &[
-        Code::ProviderPending,
-        Code::ProviderSuspended,
-        Code::BadQuery,
-        Code::TooManyTerms,
-        Code::QueryTooBroad,
-    ],
+    codes: &[Code::ProviderPending, Code::ProviderSuspended, Code::BadQuery, Code::TooManyTerms, Code::QueryTooBroad],
 }];
 
 impl<E: EventStore, I: Index, C: Clock> Service for Search<E, I, C> {
@@ -95,7 +89,9 @@ fn query(admitted: &Admitted) -> Result<TokenQuery, Refusal> {
     let text = admitted.private.get("query").map_or("", |query| &query.value);
     TokenQuery::parse(text).map_err(|error| match error {
         TokenQueryError::Clauses { found } if found > MAX_CLAUSES => Refusal::field(Code::TooManyTerms, "query"),
-        TokenQueryError::ClauseTokens { found } if found > MAX_CLAUSE_TERMS => Refusal::field(Code::TooManyTerms, "query"),
+        TokenQueryError::ClauseTokens { found } if found > MAX_CLAUSE_TERMS => {
+            Refusal::field(Code::TooManyTerms, "query")
+        }
         TokenQueryError::TooManyTokens { .. } => Refusal::field(Code::TooManyTerms, "query"),
         _ => Refusal::field(Code::BadQuery, "query"),
     })

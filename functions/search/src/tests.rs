@@ -23,7 +23,8 @@ fn token(number: u8) -> Token {
 }
 
 fn query_json(any: &[Vec<u8>]) -> String {
-    let any: Vec<Vec<String>> = any.iter().map(|clause| clause.iter().map(|n| token(*n).to_string()).collect()).collect();
+    let any: Vec<Vec<String>> =
+        any.iter().map(|clause| clause.iter().map(|n| token(*n).to_string()).collect()).collect();
     serde_json::json!({ "any": any }).to_string()
 }
 

@@ -77,7 +77,13 @@ where
             tracing::error!(error = %error, "ending what is due stopped");
         }
         let took_ms = self.clock.now_ms().saturating_sub(start_ms);
-        tracing::info!(sweep.healed = report.healed, sweep.ended = report.ended, sweep.failed = report.failed, took_ms, "swept");
+        tracing::info!(
+            sweep.healed = report.healed,
+            sweep.ended = report.ended,
+            sweep.failed = report.failed,
+            took_ms,
+            "swept"
+        );
         if report.failed == 0 { Ok(report) } else { Err(SweepFailed(report)) }
     }
 

@@ -10,7 +10,8 @@ async fn main() -> Result<(), Error> {
 
     let mut env = Environment::of_process();
     let origin = env.text("ORIGIN");
-    let tables = Tables { events: Some(env.text("EVENTS_TABLE")), work: Some(env.text("WORK_TABLE")), ..Tables::default() };
+    let tables =
+        Tables { events: Some(env.text("EVENTS_TABLE")), work: Some(env.text("WORK_TABLE")), ..Tables::default() };
     let (search_keys, search_key) = (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"));
     let tokens_per_minute = u32::try_from(env.number("TOKENS_PER_MINUTE", 1..=u64::from(u32::MAX)))?;
     env.check()?;

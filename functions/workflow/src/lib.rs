@@ -107,7 +107,9 @@ impl<E: EventStore, W: WorkList, F: Workflow, C: Clock> Tasks<'_, E, W, F, C> {
         match observe(self.events, self.clock, &Observation::DeadlineReached { request: id }).await {
             Ok(_) => Ok(json!({})),
             // Ended already; or not due by this clock, and then the sweeper ends it when it is.
-            Err(Failure::Refused(refusal)) if matches!(refusal.code, Code::AlreadyDecided | Code::NotApproved) => Ok(json!({})),
+            Err(Failure::Refused(refusal)) if matches!(refusal.code, Code::AlreadyDecided | Code::NotApproved) => {
+                Ok(json!({}))
+            }
             Err(error) => Err(error),
         }
     }

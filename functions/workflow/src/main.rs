@@ -9,12 +9,14 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let mut env = Environment::of_process();
-    let tables = Tables { events: Some(env.text("EVENTS_TABLE")), work: Some(env.text("WORK_TABLE")), ..Tables::default() };
+    let tables =
+        Tables { events: Some(env.text("EVENTS_TABLE")), work: Some(env.text("WORK_TABLE")), ..Tables::default() };
     env.check()?;
 
     let aws = config().await;
     // It only tells workflows, so it needs no workflow's name.
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, ""));
     let tasks = &Tasks { events: store, work: store, workflow, clock: &SystemClock };
-    run(service_fn(|event: LambdaEvent<Task>| async move { tasks.handle(&event.payload).await.map_err(Error::from) })).await
+    run(service_fn(|event: LambdaEvent<Task>| async move { tasks.handle(&event.payload).await.map_err(Error::from) }))
+        .await
 }

@@ -16,7 +16,8 @@ async fn a_failed_record_is_reported_with_what_follows_in_its_stream() {
     let stream = |record| StreamId::Record(record).to_string();
     let places = [(stream(broken), 0), (stream(sound), 0), (stream(broken), 1), (stream(broken), 0)];
     let answer = chartseal_consumer::handle(&react(&stage.vault), &batch(places)).await;
-    let mut failed: Vec<String> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    let mut failed: Vec<String> =
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     failed.sort();
     assert_eq!(failed, ["100", "102", "103"], "both records of the broken event, and the one after it");
     assert_eq!(listed(&stage, &IndexList::Records).await.len(), 1, "the other stream is not held up");
@@ -64,7 +65,10 @@ async fn what_fails_in_a_sweep_is_put_off_and_the_rest_is_done() {
     assert_eq!(failed.failed, 1);
     assert_eq!(listed(&stage, &IndexList::Records).await.len(), 1, "the other one is done");
     stage.vault.advance(MINUTE_MS);
-    assert_eq!(try_sweep(&stage).await.expect_err("it fails again, alone").0, Report { healed: 0, ended: 0, failed: 1 });
+    assert_eq!(
+        try_sweep(&stage).await.expect_err("it fails again, alone").0,
+        Report { healed: 0, ended: 0, failed: 1 }
+    );
 
     stage.vault.tamper(place, body);
     stage.vault.advance(MINUTE_MS);
@@ -77,11 +81,18 @@ async fn what_fails_in_a_sweep_is_put_off_and_the_rest_is_done() {
 #[test]
 fn the_samples_are_read() {
     let sample = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
-    serde_json::from_value::<chartseal_consumer::Batch>(sample(include_str!("../../../../events/samples/consumer.json"))).expect("a batch");
-    serde_json::from_value::<chartseal_commit::ObjectCreated>(sample(include_str!("../../../../events/samples/commit.json")))
-        .expect("an object event");
-    serde_json::from_value::<chartseal_sweeper::Scheduled>(sample(include_str!("../../../../events/samples/sweeper.json")))
-        .expect("a schedule's event");
+    serde_json::from_value::<chartseal_consumer::Batch>(sample(include_str!(
+        "../../../../events/samples/consumer.json"
+    )))
+    .expect("a batch");
+    serde_json::from_value::<chartseal_commit::ObjectCreated>(sample(include_str!(
+        "../../../../events/samples/commit.json"
+    )))
+    .expect("an object event");
+    serde_json::from_value::<chartseal_sweeper::Scheduled>(sample(include_str!(
+        "../../../../events/samples/sweeper.json"
+    )))
+    .expect("a schedule's event");
     for text in [
         include_str!("../../../../events/samples/workflow-verify.json"),
         include_str!("../../../../events/samples/workflow-await.json"),

@@ -99,7 +99,11 @@ async fn the_workflow_hears_of_a_decision_whichever_side_is_first() {
         let request = ask(&stage, &bob, scan).await;
         consume_everything(&stage).await;
         verify(&stage, request).await;
-        if denied { deny(&stage, request).await } else { approve(&stage, request).await }
+        if denied {
+            deny(&stage, request).await
+        } else {
+            approve(&stage, request).await
+        }
         consume_everything(&stage).await;
         assert!(stage.vault.told().is_empty(), "nobody waits yet");
         wait(&stage, request, "late").await;

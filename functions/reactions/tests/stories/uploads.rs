@@ -6,7 +6,8 @@ use chartseal_infra::ports::WorkList as _;
 use chartseal_reactions::{Settled, Upload};
 
 use crate::workers::{
-    DEADLINE_MS, HOUR_MS, MINUTE_MS, announce, consume_everything, create, next_version, object_created, sweep, sweep_for, world,
+    DEADLINE_MS, HOUR_MS, MINUTE_MS, announce, consume_everything, create, next_version, object_created, sweep,
+    sweep_for, world,
 };
 
 const TOKEN: &str = "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA";
