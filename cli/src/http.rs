@@ -25,6 +25,8 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_mins(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an object store may think about a body before it answers.
 const STORE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a vault is tried where nobody answers at all: the address is wrong, or somebody is waiting for a message that says so.
+const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a body is sent or fetched at most.
 pub(crate) const MAX_TRANSFERS: u32 = 4;
 
@@ -55,12 +57,14 @@ impl Patience {
 
     /// The waits between attempts, until the time is over.
     pub(crate) fn begin(self) -> Waits {
-        Waits { until: Instant::now() + self.total, next: self.first_wait, longest: self.longest_wait }
+        let began = Instant::now();
+        Waits { began, until: began + self.total, next: self.first_wait, longest: self.longest_wait }
     }
 }
 
 /// The waits of one call.
 pub(crate) struct Waits {
+    began: Instant,
     until: Instant,
     next: Duration,
     longest: Duration,
@@ -167,6 +171,7 @@ impl Transport {
             let outcome = self.attempt(request);
             let passing = match &outcome {
                 Ok(answer) => answer.is_passing(),
+                Err(error) if is_nobody(error) => waits.began.elapsed() < NOBODY_THERE_PATIENCE,
                 Err(error) => is_passing(error),
             };
             if !passing || !waits.wait() {
@@ -270,10 +275,17 @@ fn presigned<'a>(call: &'a PresignedCall, method: &str) -> Result<&'a str, Error
     Ok(&call.url)
 }
 
+/// Whether there is nobody at that address.
+fn is_nobody(error: &ureq::Error) -> bool {
+    use ureq::Error as E;
+    matches!(error, E::HostNotFound | E::ConnectionFailed)
+        || matches!(error, E::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 /// Whether the same call may get through later.
 fn is_passing(error: &ureq::Error) -> bool {
     use ureq::Error as E;
-    matches!(error, E::Io(_) | E::Timeout(_) | E::HostNotFound | E::ConnectionFailed | E::Protocol(_))
+    matches!(error, E::Io(_) | E::Timeout(_) | E::Protocol(_))
 }
 
 fn unreachable(url: &str, error: ureq::Error) -> Error {

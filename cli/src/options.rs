@@ -25,7 +25,7 @@ Examples:
 
 /// Share patient records through a vault that need not be trusted blindly.
 #[derive(Debug, Parser)]
-#[command(name = "chartseal", version, after_help = AFTER, propagate_version = true, subcommand_required = true)]
+#[command(name = "chartseal", version, after_help = AFTER, subcommand_required = true)]
 pub struct Options {
     #[command(flatten)]
     pub globals: Globals,

@@ -5,6 +5,8 @@
 mod file;
 mod passphrase;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

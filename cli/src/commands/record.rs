@@ -89,7 +89,7 @@ pub struct Download {
     #[arg(long, conflicts_with = "record")]
     request: Option<Id>,
     /// Of your own record; by default the latest version.
-    #[arg(long = "of-version", value_name = "N", conflicts_with = "request")]
+    #[arg(long, value_name = "N", conflicts_with = "request")]
     version: Option<u32>,
     /// The file to write.
     #[arg(long, value_name = "FILE")]

@@ -81,7 +81,7 @@ pub struct Create {
     /// The record, as the search shows it.
     record: Id,
     /// Its version, as the search shows it.
-    #[arg(long = "of-version", value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     version: u32,
     /// Why: an HL7 purpose of use.
     #[arg(long, value_enum)]

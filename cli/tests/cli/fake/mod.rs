@@ -1,0 +1,88 @@
+//! A vault in this process: one thread that answers HTTP, streams in memory, an object store under `/s3/`. It lies as it is told to.
+
+mod routes;
+mod server;
+mod store;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chartseal_cli::{Client, Person, Vault, Wallet};
+use chartseal_events::Observation;
+use chartseal_events::event::Genesis;
+use chartseal_ledger::terms::{OsRng, SearchKey};
+use serde_json::Value;
+
+pub use store::Store;
+
+/// The vault's name.
+pub const ORIGIN: &str = "vault.test";
+
+/// What happens to the next calls before the vault sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is closed without an answer; the vault never saw the call.
+    Dropped,
+    /// The vault did what was asked, and its answer was lost.
+    AnswerLost,
+    /// HTTP 503.
+    Unavailable,
+}
+
+/// Changes an answer: the path, and the document.
+pub type Twist = Box<dyn FnMut(&str, &mut Value) + Send>;
+
+/// A running vault.
+pub struct FakeVault {
+    pub api: String,
+    pub operator: Client,
+    store: Arc<Mutex<Store>>,
+}
+
+impl FakeVault {
+    /// Begins a vault with one operator, and connects the operator.
+    pub fn start() -> Self {
+        let wallet = Wallet::generate_operator().expect("a wallet");
+        let search_key = SearchKey::generate(&mut OsRng);
+        let genesis = Genesis {
+            origin: ORIGIN.to_owned(),
+            log_key: Wallet::generate().expect("a wallet").sign_key(),
+            search_key: chartseal_events::Bytes(search_key.public_key()),
+            operators: vec![wallet.sign_key()],
+            operator_threshold: 1,
+        };
+        let mut store = Store::new(search_key);
+        store.observe(&Observation::Deployed(genesis)).expect("a vault begins");
+        let store = Arc::new(Mutex::new(store));
+        let api = server::serve(Arc::clone(&store));
+        let operator = Client::new(Vault::discover(&api).expect("the vault is there"), wallet);
+        operator.connect_operator().expect("it is its operator");
+        Self { api, operator, store }
+    }
+
+    /// What the vault holds.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().expect("no test panicked with it")
+    }
+
+    /// From now on answers are changed.
+    pub fn twist(&self, twist: impl FnMut(&str, &mut Value) + Send + 'static) {
+        self.store().twist = Some(Box::new(twist));
+    }
+
+    /// The next calls of a POST go wrong like this.
+    pub fn fail(&self, faults: &[Fault]) {
+        self.store().faults.extend(faults);
+    }
+
+    /// A person of a verified provider.
+    pub fn hospital(&self, name: &str) -> Client {
+        let invited = self.operator.invite(Some(name), 7).expect("invited");
+        let vault = Vault::new(invited.invitation.vault.clone()).expect("an address");
+        let mut client = Client::new(vault, Wallet::generate().expect("a wallet"));
+        let who = Person { organisation: name, name: "Ann", phone: "+43 1 1", email: Some("ann@example.org") };
+        let registered = client.register(&invited.invitation, &who).expect("registered");
+        let looked_at = self.operator.show_provider(registered.answer.provider).expect("shown");
+        self.operator.verify_provider(&looked_at).expect("verified");
+        client
+    }
+}

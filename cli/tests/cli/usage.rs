@@ -1,0 +1,227 @@
+//! The binary: what it prints, what it writes, how it exits.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::fake::FakeVault;
+
+const PASSPHRASE: &str = "correct horse battery";
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("JSON, not {}{}", self.stdout, self.stderr))
+    }
+
+    fn text(&self, name: &str) -> String {
+        let document = self.json();
+        document[name].as_str().unwrap_or_else(|| panic!("{name} in {document}")).to_owned()
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("passphrase"), format!("{PASSPHRASE}\n")).expect("written");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn bare(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chartseal"));
+        for name in ["WALLET", "PASSPHRASE", "PASSPHRASE_FILE", "API"] {
+            command.env_remove(format!("CHARTSEAL_{name}"));
+        }
+        let Output { status, stdout, stderr } =
+            command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Ended { code: status.code().expect("no signal"), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// With a wallet, as a script would.
+    fn run(&self, wallet: &str, arguments: &[&str]) -> Ended {
+        let before = ["--wallet", wallet, "--passphrase-file", "passphrase", "--json"];
+        self.bare(&[&before[..], arguments].concat())
+    }
+
+    fn done(&self, wallet: &str, arguments: &[&str]) -> Ended {
+        let ended = self.run(wallet, arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        ended
+    }
+
+    /// An operator of this vault, with a wallet file.
+    fn operator(&self, vault: &FakeVault) {
+        let key = self.done("operator", &["operator", "init", "--out", "operator"]).text("operator_key");
+        vault.operator.add_operator(key.parse().expect("a key")).expect("added");
+        self.done("operator", &["operator", "connect", "--api", &vault.api]);
+    }
+
+    /// A person of a verified provider, with a wallet file.
+    fn hospital(&self, name: &str) -> String {
+        self.done(name, &["wallet", "create", "--out", name]);
+        let invitation =
+            self.done("operator", &["provider", "invite", "--note", name, "--days", "1"]).text("invitation");
+        let who = ["--organisation", name, "--name", "Ann", "--phone", "1"];
+        let register = [&["provider", "register", "--invitation", &invitation][..], &who].concat();
+        let provider = self.done(name, &register).text("provider");
+        assert_eq!(self.done("operator", &["provider", "verify", &provider]).text("status"), "verified");
+        provider
+    }
+}
+
+#[test]
+fn the_day_on_the_command_line() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    let anna = desk.hospital("anna");
+    desk.hospital("river");
+    assert_eq!(desk.done("anna", &["provider", "show"]).text("provider"), anna);
+    std::fs::write(desk.path("bundle.json"), r#"{"resourceType":"Bundle"}"#).expect("written");
+    let upload = ["record", "upload", "bundle.json", "bundle.json", "--type", "bundle", "--term", "patient:Q 1"];
+    let uploaded = desk.done("anna", &upload).json();
+    assert_eq!(uploaded["records"].as_array().map(Vec::len), Some(2));
+    let first = &uploaded["records"][0];
+    assert_eq!(first["event"]["leaf"].as_str().map(str::len), Some(64));
+    let record = first["record"].as_str().expect("an id");
+    assert_eq!(desk.done("anna", &["record", "list"]).json()["records"].as_array().map(Vec::len), Some(2));
+    let found = desk.done("river", &["search", r#"patient:"q  1" AND type:bundle"#]).json();
+    assert_eq!(found["hits"].as_array().map(Vec::len), Some(2));
+    assert_eq!(found["hits"][0]["media_type"], "application/fhir+json");
+    let create = ["request", "create", record, "--purpose", "TREAT", "--justification", "a fall", "--wait-verified"];
+    let created = desk.done("river", &create);
+    assert_eq!(created.text("state"), "verified");
+    let request = created.text("request");
+    assert_eq!(desk.done("operator", &["request", "approve", &request, "--wait"]).text("state"), "approved");
+    let status = desk.done("river", &["request", "status", &request, "--wait", "approved", "--timeout", "5"]);
+    assert_eq!(status.text("state"), "approved");
+    let download = desk.done("river", &["record", "download", "--request", &request, "--out", "out.json"]);
+    assert_eq!(download.text("sha256"), first["sha256"].as_str().expect("a hash"));
+    assert_eq!(download.json()["checks"].as_array().map(Vec::len), Some(11));
+    let same =
+        std::fs::read(desk.path("out.json")).expect("there") == std::fs::read(desk.path("bundle.json")).expect("there");
+    assert!(same);
+    desk.done("anna", &["record", "version", record, "bundle.json", "--media-type", "text/plain"]);
+    desk.done("anna", &["record", "download", record, "--version", "2", "--out", "own.json"]);
+    let shown = desk.done("anna", &["record", "show", record]).json();
+    assert_eq!((&shown["versions"][1]["media_type"], shown.get("evidence")), (&Value::from("text/plain"), None));
+}
+
+#[test]
+fn wallet_files_are_private_kept_and_never_replaced() {
+    let desk = Desk::new();
+    let made = desk.done("x", &["wallet", "create", "--out", "ann"]).json();
+    let permissions = std::fs::metadata(desk.path("ann")).expect("there").permissions();
+    assert_eq!(permissions.mode() & 0o777, 0o600);
+    let before = std::fs::read(desk.path("ann")).expect("there");
+    let again = desk.run("x", &["wallet", "create", "--out", "ann"]);
+    assert_eq!((again.code, again.json()["error"]["code"].as_str()), (1, Some("file-exists")));
+    assert_eq!(std::fs::read(desk.path("ann")).expect("there"), before);
+    // Status needs no passphrase.
+    let status = desk.bare(&["--json", "--wallet", "ann", "wallet", "status"]);
+    assert_eq!((status.code, status.json()["sign_key"].clone()), (0, made["sign_key"].clone()));
+    let text = desk.bare(&["--wallet", "ann", "wallet", "status"]).stdout;
+    assert!(text.contains("has not registered"), "{text}");
+}
+
+#[test]
+fn exit_codes_are_kept() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    desk.hospital("anna");
+    let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let code = |ended: &Ended| (ended.code, ended.json()["error"]["code"].as_str().unwrap_or_default().to_owned());
+    // 1: refused, and failures here
+    assert_eq!(code(&desk.run("anna", &["provider", "suspend", id, "--reason", "x"])), (1, "not-operator".into()));
+    assert_eq!(code(&desk.run("anna", &["record", "upload", "no-such-file"])), (1, "file".into()));
+    std::fs::write(desk.path("other"), "another passphrase").expect("written");
+    let wrong = desk.bare(&["--json", "--wallet", "anna", "--passphrase-file", "other", "record", "list"]);
+    assert_eq!(code(&wrong), (1, "wrong-passphrase".into()));
+    // 2: the command line
+    assert_eq!(desk.bare(&["record", "list"]).code, 2, "no wallet");
+    assert_eq!(desk.bare(&["--wallet", "anna", "record", "list"]).code, 2, "no passphrase and no terminal");
+    assert_eq!(desk.run("anna", &["record", "upload", "passphrase", "--term", "organ:brain"]).code, 2);
+    assert_eq!(desk.run("anna", &["request", "create", id, "--purpose", "FUN", "--justification", "x"]).code, 2);
+    assert_eq!(desk.run("anna", &["search", "modality:mri AND"]).code, 2);
+    assert_eq!(desk.bare(&["no-such-command"]).code, 2);
+    // 3: tampering
+    vault.twist(|path, answer| {
+        if path == "/search" {
+            answer["event"]["leaf"] = Value::from("00".repeat(32));
+        }
+    });
+    let tampered = desk.run("anna", &["search", "modality:mri"]);
+    assert_eq!(code(&tampered), (3, "receipt-hash".into()));
+    assert_eq!(tampered.stderr.trim().lines().count(), 2, "one line what, one line what to do: {}", tampered.stderr);
+    let text = std::fs::read_to_string(desk.path("anna")).expect("there");
+    std::fs::write(desk.path("moved"), text.replace("127.0.0.1", "127.0.0.2")).expect("written");
+    assert_eq!(code(&desk.run("moved", &["record", "list"])), (3, "wallet-tampered".into()));
+    // 4: nobody there
+    let there = ["--wallet", "anna", "--passphrase-file", "passphrase", "--json"];
+    let elsewhere = |api| desk.bare(&[&there[..], &["--api", api, "record", "list"]].concat());
+    assert_eq!(code(&elsewhere("http://127.0.0.1:1")), (4, "unreachable".into()));
+    assert_eq!(code(&elsewhere("http://vault.example")), (2, "bad-address".into()), "private values need TLS");
+}
+
+#[test]
+fn waiting_that_ends_is_exit_code_4() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    desk.hospital("anna");
+    let owner = vault.hospital("owner");
+    let record = crate::day::upload(&owner, desk.folder.path(), b"x").expect("uploaded").record.to_string();
+    let create = ["request", "create", &record, "--purpose", "TREAT", "--justification", "x"];
+    let request = desk.done("anna", &create).text("request");
+    let waited = desk.run("anna", &["request", "status", &request, "--wait", "approved", "--timeout", "1"]);
+    assert_eq!((waited.code, waited.json()["error"]["code"].as_str()), (4, Some("waited")), "{}", waited.stderr);
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    desk.hospital("anna");
+    let wrong = desk.run("anna", &["search", "patient:secret-name AND"]);
+    assert!(!format!("{}{}", wrong.stdout, wrong.stderr).contains("secret-name"), "{}", wrong.stderr);
+    for ended in [wrong, desk.done("anna", &["wallet", "status"]), desk.done("anna", &["provider", "show"])] {
+        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains(PASSPHRASE));
+    }
+    let calls = vault.store().calls.clone();
+    assert!(calls.iter().all(|(_, target)| !target.contains("anna")), "no URL carries what a person typed: {calls:?}");
+}
+
+#[test]
+fn a_tampered_connection_is_not_pinned() {
+    let (one, two, desk) = (FakeVault::start(), FakeVault::start(), Desk::new());
+    desk.operator(&one);
+    let before = std::fs::read(desk.path("operator")).expect("there");
+    let ended = desk.run("operator", &["operator", "connect", "--api", &two.api]);
+    assert_eq!((ended.code, ended.json()["error"]["code"].as_str()), (3, Some("other-vault")), "{}", ended.stderr);
+    assert_eq!(std::fs::read(desk.path("operator")).expect("there"), before);
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    let desk = Desk::new();
+    let help = desk.bare(&["help"]).stdout;
+    assert!(help.contains("Exit codes") && help.contains("CHARTSEAL_WALLET"), "{help}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(desk.bare(&["completions", shell]).stdout.contains("wait-verified"), "{shell}");
+    }
+    assert!(Path::new(env!("CARGO_BIN_EXE_chartseal")).exists());
+}
