@@ -55,7 +55,7 @@ pub fn admit(incoming: &Incoming, origin: &str, now_ms: u64) -> Result<Admitted,
 }
 
 /// Checks that the command names what the path names.
-pub fn same<T: PartialEq>(field: &'static str, path: T, command: T) -> Result<(), Refusal> {
+pub fn same<T: Copy + PartialEq>(field: &'static str, path: T, command: T) -> Result<(), Refusal> {
     if path == command { Ok(()) } else { Err(Refusal::field(Code::PathMismatch, field)) }
 }
 

@@ -36,13 +36,11 @@ impl Environment {
 
     /// A variable's text. Where it is missing the text is empty and [`Environment::check`] will say so.
     pub fn text(&mut self, name: &'static str) -> String {
-        match self.variables.get(name).filter(|value| !value.is_empty()) {
-            Some(value) => value.clone(),
-            None => {
-                self.missing.push(name);
-                String::new()
-            }
+        let found = self.variables.get(name).filter(|value| !value.is_empty()).cloned();
+        if found.is_none() {
+            self.missing.push(name);
         }
+        found.unwrap_or_default()
     }
 
     /// A variable's whole number. Where it is missing or out of bounds it is the lowest one, and [`Environment::check`] will say so.

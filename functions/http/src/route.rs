@@ -122,8 +122,8 @@ impl PathValues {
 
 /// The route that a method and path mean.
 pub(crate) fn find<'r, T>(routes: &'r [Route<T>], method: &str, path: &str) -> Option<(&'r Route<T>, PathValues)> {
-    let of_method = routes.iter().filter(|route| route.method == method);
-    of_method.filter_map(|route| values(route.pattern, path).map(|values| (route, values))).next()
+    let mut of_method = routes.iter().filter(|route| route.method == method);
+    of_method.find_map(|route| values(route.pattern, path).map(|values| (route, values)))
 }
 
 fn values(pattern: &'static str, path: &str) -> Option<PathValues> {

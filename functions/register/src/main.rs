@@ -1,2 +1,22 @@
-//! Being written.
-fn main() {}
+//! Wires the function that invites, registers, verifies and suspends providers.
+
+use chartseal_http::{Environment, Error, serve, telemetry};
+use chartseal_infra::aws::{self, DynamoStore, SystemClock, Tables};
+use chartseal_register::Register;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+
+    let mut env = Environment::of_process();
+    let origin = env.text("ORIGIN");
+    let tables = Tables {
+        events: Some(env.text("EVENTS_TABLE")),
+        private: Some(env.text("PRIVATE_TABLE")),
+        ..Tables::default()
+    };
+    env.check()?;
+
+    let events = DynamoStore::new(&aws::config().await, tables);
+    serve(Register { origin, events, clock: SystemClock }).await
+}

@@ -12,6 +12,7 @@
 //! assert_eq!(call.method, "POST");
 //! # });
 //! ```
+#![allow(clippy::missing_panics_doc, reason = "a fixture panics where a test's story cannot be told, and says so")]
 
 mod calls;
 mod people;
