@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::*;
 use crate::error::Error;
 
+/// What is done to a wallet file.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 fn passphrase() -> Passphrase {
     Passphrase::new("correct horse battery")
 }
@@ -88,7 +91,6 @@ fn a_change_outside_the_seal_is_noticed() {
     for change in tampered {
         assert_eq!(wallet_error(write_back(change)), WalletError::Tampered);
     }
-    type Change<'a> = &'a dyn Fn(&mut Value);
     let not_one: [(Change<'_>, WalletError); 5] = [
         (&|document| document["v"] = 2.into(), WalletError::LaterVersion),
         (&|document| document["more"] = 1.into(), WalletError::NotAWallet),

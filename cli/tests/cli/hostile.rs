@@ -1,8 +1,11 @@
 //! A vault that lies, an object store that was tampered with: each change is noticed, by name, and nothing is written.
 
-use chartseal_cli::{DownloadOf, Error, Exit, Silent, Vault, VaultPin};
+use std::io::{Cursor, Seek as _, SeekFrom, Write as _};
+
+use chartseal_cli::{DownloadOf, Error, Exit, NewRequest, Silent, Vault, VaultPin};
 use chartseal_events::encoding::{base64url, from_base64url};
 use chartseal_events::event::leaf_hash;
+use chartseal_events::purpose::Purpose;
 use chartseal_events::{Hash, StreamId};
 use serde_json::{Value, json};
 
@@ -166,6 +169,38 @@ fn a_wrong_key_is_noticed_before_a_byte_is_decrypted() {
         day.ann.download(DownloadOf::Record(day.uploaded.record, None), &day.folder.path().join("out"), false, &Silent),
         "wrong-key",
     );
+}
+
+#[test]
+fn a_grant_that_is_over_by_our_own_clock_releases_nothing() {
+    let day = Shared::new();
+    let new = NewRequest {
+        record: day.uploaded.record,
+        version: 1,
+        purpose: Purpose::Treatment,
+        grant_seconds: 60,
+        justification: "short",
+    };
+    let (request, _) = day.bob.request_access(&new).expect("asked");
+    day.vault.operator.approve(&day.vault.operator.request(request).expect("shown"), None).expect("approved");
+    // Within the skew that a vault takes, past the grant's end.
+    day.bob.vault.set_clock_offset_ms(100_000);
+    noticed(day.bob.download(DownloadOf::Request(request), &day.folder.path().join("out"), false, &Silent), "no-grant");
+}
+
+#[test]
+fn other_bytes_than_announced_are_refused_and_nothing_is_committed() {
+    let vault = FakeVault::start();
+    let ann = vault.hospital("St. Anna");
+    let created = ann.create_record().expect("created");
+    let mut spooled = created.spool(Cursor::new(b"a record")).expect("sealed");
+    let tokens = ann.record_tokens(&[]).expect("tokens");
+    let announced = ann.announce(&created, &spooled, "text/plain", &tokens, None).expect("announced");
+    spooled.body.seek(SeekFrom::Start(30)).and_then(|_| spooled.body.write_all(b"!")).expect("written");
+    let refused = ann.put(&announced.answer.upload, &mut spooled, &Silent);
+    assert!(matches!(refused, Err(Error::StorageRefused { status: 400 })), "{refused:?}");
+    let record = ann.record(created.record).expect("shown");
+    assert!(record.record().expect("proven").latest_uploaded().is_none());
 }
 
 #[test]
