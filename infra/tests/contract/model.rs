@@ -46,7 +46,7 @@ async fn follow(store: &impl EventStore, steps: &[Step]) -> Result<(), TestCaseE
             Ok(()) => prop_assert!(all_ours || all_free, "taken although a place was"),
             // Half ours: never of one append of the real road, whose events carry nonces. It must be refused; how does not matter.
             Err(StoreError::Conflict(_) | StoreError::Damaged { .. }) => {
-                prop_assert!(!all_ours && !all_free, "refused without cause")
+                prop_assert!(!all_ours && !all_free, "refused without cause");
             }
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         }

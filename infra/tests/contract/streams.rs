@@ -8,6 +8,8 @@ use crate::subject::{AT_MS, Subject, event, id, place, private, record, single};
 
 const RIVALS: u8 = 16;
 const HOUR_MS: u64 = 3_600_000;
+/// At 30 kB each: two and a half of DynamoDB's pages of 1 MB.
+const LONG_STREAM_EVENTS: u64 = 85;
 
 fn conflict_at(result: &Result<(), StoreError>) -> Option<EventRef> {
     match result {
@@ -112,18 +114,17 @@ pub async fn keys_are_never_overwritten(subject: &impl Subject) {
 
 pub async fn a_long_stream_is_loaded_whole_and_in_order(subject: &impl Subject) {
     let store = subject.store();
-    // Two and a half of DynamoDB's pages of 1 MB.
-    const EVENTS: u64 = 85;
     let body = |seq: u64| format!("{seq} {}", "x".repeat(30_000));
-    let appends: Vec<Append> = (0..EVENTS).map(|seq| single(event(record(1), seq, body(seq)), AT_MS + seq)).collect();
+    let appends: Vec<Append> =
+        (0..LONG_STREAM_EVENTS).map(|seq| single(event(record(1), seq, body(seq)), AT_MS + seq)).collect();
     for some in appends.chunks(16) {
         for result in join_all(some.iter().map(|append| store.append(append))).await {
             result.expect("a free place");
         }
     }
     let stream = store.load(&record(1)).await.expect("loads");
-    let expected: Vec<_> = (0..EVENTS).map(|seq| event(record(1), seq, body(seq))).collect();
-    assert!(stream == expected, "{} events of {EVENTS}, or in another order", stream.len());
+    let expected: Vec<_> = (0..LONG_STREAM_EVENTS).map(|seq| event(record(1), seq, body(seq))).collect();
+    assert!(stream == expected, "{} events of {LONG_STREAM_EVENTS}, or in another order", stream.len());
     let tail = store.load_tail(&record(1), AT_MS + 5).await.expect("loads");
     assert!(tail == expected[5..], "{} events in the tail", tail.len());
     assert!(store.load(&record(2)).await.expect("loads").is_empty(), "another stream");

@@ -119,14 +119,15 @@ impl DynamoStore {
         })
     }
 
-    /// The idempotency token: the same for the same items in the same tables, within ten minutes the same call to DynamoDB.
+    /// The idempotency token: for ten minutes, the same events at the same places in the same table are the same call to DynamoDB.
     fn request_token(&self, append: &Append) -> Result<String, StoreError> {
-        let table = Hash::of(&[self.events()?.as_bytes()]);
-        let leaves: Vec<&[u8]> = std::iter::once(&table)
-            .chain(append.events.iter().map(|event| &event.leaf))
-            .map(|hash| &hash.0[..])
-            .collect();
-        Ok(Hash::of(&leaves).to_string().chars().take(TOKEN_CHARS).collect())
+        let at = append.at_ms.to_be_bytes();
+        let places: Vec<String> = append.events.iter().map(|event| event.at.to_string()).collect();
+        let mut parts = vec![self.events()?.as_bytes(), b"\0", &at];
+        for (event, place) in append.events.iter().zip(&places) {
+            parts.extend([&event.leaf.0[..], place.as_bytes(), b"\0"]);
+        }
+        Ok(Hash::of(&parts).to_string().chars().take(TOKEN_CHARS).collect())
     }
 
     fn put_private(&self, place: EventRef, append: &Append) -> Result<TransactWriteItem, StoreError> {
