@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an object store may think about a body before it answers.
 const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a vault is tried where nobody answers at all: the address is wrong, or somebody is waiting for a message that says so.
-const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(3);
+const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a body is sent or fetched at most.
 pub(crate) const MAX_TRANSFERS: u32 = 4;
 

@@ -45,15 +45,15 @@ fn status(session: &Session, output: &Output) -> Answered {
     let file = session.wallet_file()?;
     let head = file.head();
     let (kind, whose) = match head.identity {
-        Identity::Operator => ("operator", "an operator's"),
-        Identity::Staff { member: Some(_) } => ("staff", "a registered person's"),
-        Identity::Staff { member: None } => ("staff", "a person's who has not registered"),
+        Identity::Operator => ("operator", "of an operator"),
+        Identity::Staff { member: Some(_) } => ("staff", "of a registered person"),
+        Identity::Staff { member: None } => ("staff", "of a person who has not registered"),
     };
     let provider = match head.identity {
         Identity::Staff { member } => member.map(|member| member.provider),
         Identity::Operator => None,
     };
-    output.say(format!("{}: {whose} wallet", file.path().display()));
+    output.say(format!("{}: the wallet {whose}", file.path().display()));
     output.say(format!("  signs as    {}", head.kid()));
     if let Some(provider) = provider {
         output.say(format!("  acts for    {provider}"));
