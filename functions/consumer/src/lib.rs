@@ -124,7 +124,7 @@ async fn follow<E: EventStore, I: Index, W: WorkList, F: Workflow>(
     while let Some(hint) = hints.next() {
         match react.to(hint.place).await {
             Ok(Effect::NoEvent) => {
-                tracing::warn!(event.place = %hint.place, "a stream record of an event that is not there")
+                tracing::warn!(event.place = %hint.place, "a stream record of an event that is not there");
             }
             Ok(Effect::Done | Effect::Nothing) => {}
             Err(error) => {

@@ -87,8 +87,8 @@ async fn only_operators_decide_and_nobody_on_their_own_request() {
 async fn a_decision_is_on_what_the_request_is_now() {
     let (stage, _, request) = asked().await;
     let path = format!("/requests/{request}/approve");
-    let stale = AccessApprove { request, head: chartseal_events::Hash([3; 32]) };
-    let post = stage.post(&stage.operator, &path, stale, &[]);
+    let outdated = AccessApprove { request, head: chartseal_events::Hash([3; 32]) };
+    let post = stage.post(&stage.operator, &path, outdated, &[]);
     assert_eq!(refused(&call(&service(&stage), &post).await), Code::HeadMoved);
 
     let elsewhere = format!("/requests/{}/approve", Id::from_parts(1, [1; 10]));

@@ -48,8 +48,8 @@ pub struct Request {
     pub response_url: Option<String>,
     #[serde(default)]
     stack_id: String,
-    #[serde(default)]
-    request_id: String,
+    #[serde(rename = "RequestId", default)]
+    id: String,
     #[serde(default)]
     logical_resource_id: String,
     #[serde(default)]
@@ -89,7 +89,7 @@ impl Answer {
             reason,
             physical_resource_id: request.physical_resource_id.clone().unwrap_or_else(|| PHYSICAL_ID.to_owned()),
             stack_id: request.stack_id.clone(),
-            request_id: request.request_id.clone(),
+            request_id: request.id.clone(),
             logical_resource_id: request.logical_resource_id.clone(),
             data,
         }

@@ -150,8 +150,8 @@ async fn cloudformation_gets_its_answer_also_when_nothing_worked() {
     request.response_url = Some(url);
     let answer = Answer::new(&request, Err(GenesisError::BadOperatorKey(1)));
     deliver(&request, &answer).await.expect("delivered");
-    let heard = server.join().expect("a server");
-    let (head, body) = heard.split_once("\r\n\r\n").expect("a head and a body");
+    let received = server.join().expect("a server");
+    let (head, body) = received.split_once("\r\n\r\n").expect("a head and a body");
     assert!(head.starts_with("PUT /response?signature=x HTTP/1.1\r\n"), "{head}");
     let body: Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(body["Status"], "FAILED");

@@ -58,14 +58,14 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
                 postings::post(self.events, self.index, record, uploaded.version, uploaded.announced).await?;
             }
             (Outcome::AccessRequested(asked), StreamId::Request(request)) => {
-                self.to_request(event, request, asked).await?
+                self.to_request(event, request, asked).await?;
             }
             (Outcome::AccessApproved(approved), StreamId::Request(request)) => {
                 self.due(event, approved.until).await?;
                 self.tell(request).await?;
             }
             (Outcome::AccessDenied(_) | Outcome::AccessExpired(_), StreamId::Request(request)) => {
-                self.tell(request).await?
+                self.tell(request).await?;
             }
             _ => return Ok(Effect::Nothing),
         }

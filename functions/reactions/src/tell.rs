@@ -49,8 +49,8 @@ pub async fn tell_waiting<E: EventStore, F: Workflow>(
 
 /// A time as RFC 3339 in UTC, rounded up to the second: a timer that rings early would find nothing to do.
 fn rfc3339(at_ms: u64) -> String {
-    let at_s = at_ms.div_ceil(1000);
-    let (day, second) = (day_of(at_s * 1000), at_s % 86_400);
+    let whole_s = at_ms.div_ceil(1000);
+    let (day, second) = (day_of(whole_s * 1000), whole_s % 86_400);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
         day / 10_000,

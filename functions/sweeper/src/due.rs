@@ -25,8 +25,8 @@ where
         while !self.over(start_ms, RUN_MS) {
             let items = self.react.work.due(start_ms, BATCH).await?;
             let last = items.len() < BATCH as usize;
-            let deals = items.into_iter().map(|item| async move { (item, self.deal_with(item).await) });
-            let dealt: Vec<_> = futures_util::stream::iter(deals).buffer_unordered(MAX_CONCURRENT).collect().await;
+            let work = items.into_iter().map(|item| async move { (item, self.deal_with(item).await) });
+            let dealt: Vec<_> = futures_util::stream::iter(work).buffer_unordered(MAX_CONCURRENT).collect().await;
             for (item, result) in dealt {
                 match result {
                     Ok(()) => report.ended += 1,

@@ -26,7 +26,8 @@ pub struct Tokens<E, W, S, C> {
     work: W,
     search_keys: S,
     clock: C,
-    tokens_per_minute: u32,
+    /// Terms a provider may have evaluated in a minute.
+    per_minute: u32,
     /// The search key, once it was opened.
     search_key: OnceLock<SearchKey>,
 }
@@ -66,9 +67,9 @@ impl<E: EventStore, W: WorkList, S: SearchKeyVault, C: Clock> Service for Tokens
 }
 
 impl<E: EventStore, W: WorkList, S: SearchKeyVault, C: Clock> Tokens<E, W, S, C> {
-    /// The function; a provider may have `tokens_per_minute` terms evaluated in a minute.
-    pub const fn new(origin: String, events: E, work: W, search_keys: S, clock: C, tokens_per_minute: u32) -> Self {
-        Self { origin, events, work, search_keys, clock, tokens_per_minute, search_key: OnceLock::new() }
+    /// The function; a provider may have `per_minute` terms evaluated in a minute.
+    pub const fn new(origin: String, events: E, work: W, search_keys: S, clock: C, per_minute: u32) -> Self {
+        Self { origin, events, work, search_keys, clock, per_minute, search_key: OnceLock::new() }
     }
 
     async fn search_key(&self) -> Result<&SearchKey, StoreError> {
@@ -101,7 +102,7 @@ pub async fn evaluate<E: EventStore, W: WorkList, S: SearchKeyVault, C: Clock>(
     let blinded = blinded(incoming)?;
     // Counted before the work is done: 1 to MAX_TERMS of them.
     let amount = u32::try_from(blinded.len()).map_err(|_| Code::TooManyTerms)?;
-    if !vault.work.count_tokens(provider, now_ms / MINUTE_MS, amount, vault.tokens_per_minute).await? {
+    if !vault.work.count_tokens(provider, now_ms / MINUTE_MS, amount, vault.per_minute).await? {
         return Err(Code::TooManyRequests.into());
     }
     let evaluation = vault.search_key().await?.evaluate_batch(&blinded, &mut OsRng).map_err(|error| match error {

@@ -100,9 +100,9 @@ async fn the_workflow_hears_of_a_decision_whichever_side_is_first() {
         consume_everything(&stage).await;
         verify(&stage, request).await;
         if denied {
-            deny(&stage, request).await
+            deny(&stage, request).await;
         } else {
-            approve(&stage, request).await
+            approve(&stage, request).await;
         }
         consume_everything(&stage).await;
         assert!(stage.vault.told().is_empty(), "nobody waits yet");
