@@ -7,6 +7,8 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod faulty;
+// Without DynamoDB the twins use only some of the names.
+#[cfg_attr(not(feature = "dynamodb"), allow(dead_code))]
 mod layout;
 pub mod memory;
 pub mod ports;
