@@ -26,7 +26,7 @@ impl Story {
         let function = IssueKey { origin: ORIGIN.to_owned(), store: vault(), opener: vault(), clock: vault() };
         let (owner, requester) = (stage.hospital("St. Mary").await, stage.hospital("Mercy").await);
         let body = stage.uploaded(&owner, b"a record").await;
-        Self { function, owner, requester, body, stage }
+        Self { stage, function, owner, requester, body }
     }
 
     async fn call(&self, incoming: &Incoming) -> Answer {

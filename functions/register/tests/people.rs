@@ -4,8 +4,9 @@ use chartseal_events::command::{
     OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
 };
 use chartseal_events::decide::code_hash;
+use chartseal_events::private::PrivatePart;
 use chartseal_events::wire::{Accepted, ProviderProfile, Registered};
-use chartseal_events::{Bytes, Code, Hash, Id, Kid, StreamId};
+use chartseal_events::{Bytes, Code, EventRef, Hash, Id, Kid, StreamId};
 use chartseal_http::testing::{ORIGIN, Stage, Wallet, call, document, refused};
 use chartseal_http::{Answer, Incoming};
 use chartseal_infra::memory::MemoryVault;
@@ -87,7 +88,7 @@ async fn from_an_invitation_to_a_verified_provider() {
     assert_eq!(again, registered, "a repeated registration meets itself");
     let ann = Wallet { kid: Kid::Person(registered.staff), act: Some(provider), ..wallet };
     let stream = StreamId::Provider(provider);
-    assert_eq!(story.stage.private(chartseal_events::EventRef { stream, seq: 1 }).await.len(), 3);
+    assert_eq!(story.stage.private(EventRef { stream, seq: 1 }).await.len(), 3);
 
     let pending: ProviderProfile = document(&story.call(&story.show(&ann, provider)).await, 200);
     assert_eq!((pending.status.as_str(), pending.organisation.as_deref()), ("pending", Some("St. Mary")));
@@ -143,7 +144,7 @@ async fn erased_contact_data_leaves_the_rest() {
     let story = Story::begin().await;
     let mary = story.stage.hospital("St. Mary").await;
     let stream = StreamId::Provider(mary.provider());
-    story.stage.vault.set_private(chartseal_events::EventRef { stream, seq: 1 }, Default::default());
+    story.stage.vault.set_private(EventRef { stream, seq: 1 }, PrivatePart::new());
     let profile: ProviderProfile = document(&story.call(&story.show(&mary, mary.provider())).await, 200);
     assert_eq!((profile.organisation, profile.contact, profile.status.as_str()), (None, None, "verified"));
 }
@@ -214,8 +215,8 @@ async fn an_operator_decides_on_what_it_looked_at() {
     let stage = &story.stage;
     let pending = stage.registered("St. Elsewhere").await.provider();
     let path = format!("/providers/{pending}/verify");
-    let stale = ProviderVerify { provider: pending, head: Hash::ZERO };
-    assert_eq!(story.refused(&stage.post(&stage.operator, &path, stale, &[])).await, Code::HeadMoved);
+    let outdated = ProviderVerify { provider: pending, head: Hash::ZERO };
+    assert_eq!(story.refused(&stage.post(&stage.operator, &path, outdated, &[])).await, Code::HeadMoved);
     let (invited, _) = stage.invited().await;
     assert_eq!(story.refused(&story.verify(invited).await).await, Code::NotRegistered);
     assert_eq!(story.refused(&story.suspend(invited)).await, Code::NotRegistered);
@@ -265,7 +266,7 @@ async fn a_damaged_stream_is_an_error_of_the_vault() {
     let story = Story::begin().await;
     let mary = story.stage.hospital("St. Mary").await;
     let stream = StreamId::Provider(mary.provider());
-    story.stage.vault.delete_event(chartseal_events::EventRef { stream, seq: 1 });
+    story.stage.vault.delete_event(EventRef { stream, seq: 1 });
     assert_eq!(refused(&story.call(&story.suspend(mary.provider())).await), Code::Internal);
     assert_eq!(refused(&story.call(&story.show(&mary, mary.provider())).await), Code::Internal);
 }

@@ -1,5 +1,8 @@
 //! New records and versions, and their data keys.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
 use chartseal_envelope::DataKey;
 use chartseal_envelope::key_release::{self, Binding, SealedKey};
 use chartseal_events::command::{RecordCreate, RecordVersion};
@@ -7,11 +10,14 @@ use chartseal_events::encoding::from_base64url;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::wire::CreatedRecord;
-use chartseal_events::{Code, EventRef, Id, StreamId};
+use chartseal_events::{Bytes, Code, EventRef, Id, StreamId};
 use chartseal_http::Incoming;
-use chartseal_http::testing::{ORIGIN, Wallet, call, document};
+use chartseal_http::testing::{ORIGIN, Wallet, call, document, refused};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Append, DataKeyPair, DataKeys, EventStore, KeyContext, KeyItem, StoreError};
+use chartseal_infra::ports::{
+    Append, DataKeyPair, DataKeys, EventStore, Index, IndexEntry, IndexList, KeyContext, KeyItem, KeyTable, Page,
+    StoreError,
+};
 use chartseal_records::Records;
 
 use crate::Story;
@@ -60,7 +66,7 @@ async fn a_new_record_has_an_id_and_a_key_for_the_wallet_that_asked() {
 
 /// KMS that counts.
 #[derive(Clone)]
-struct Counted(MemoryVault, std::sync::Arc<std::sync::atomic::AtomicU32>);
+struct Counted(MemoryVault, Arc<AtomicU32>);
 
 impl DataKeys for Counted {
     fn key_arn(&self) -> &str {
@@ -68,7 +74,7 @@ impl DataKeys for Counted {
     }
 
     async fn generate(&self, context: &KeyContext) -> Result<DataKeyPair, StoreError> {
-        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
         self.0.generate(context).await
     }
 }
@@ -77,7 +83,7 @@ impl DataKeys for Counted {
 async fn nobody_makes_kms_work_who_may_not() {
     let story = Story::begin().await;
     let stage = &story.stage;
-    let counted = Counted(stage.vault.clone(), Default::default());
+    let counted = Counted(stage.vault.clone(), Arc::default());
     let vault = || stage.vault.clone();
     let function = Records {
         origin: ORIGIN.to_owned(),
@@ -98,13 +104,13 @@ async fn nobody_makes_kms_work_who_may_not() {
         (&Wallet::operator(1), Code::UnknownSigner),
     ] {
         let answer = call(&function, &story.create(wallet)).await;
-        assert_eq!(chartseal_http::testing::refused(&answer), code);
+        assert_eq!(refused(&answer), code);
     }
     let create = story.create(&story.owner);
-    assert_eq!(counted.1.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(counted.1.load(Ordering::Relaxed), 0);
     assert_eq!(call(&function, &create).await.status, 201);
     assert_eq!(call(&function, &create).await.status, 200);
-    assert_eq!(counted.1.load(std::sync::atomic::Ordering::Relaxed), 1, "a repeated command needs no new key");
+    assert_eq!(counted.1.load(Ordering::Relaxed), 1, "a repeated command needs no new key");
     stage.suspended(story.owner.provider()).await;
     assert_eq!(story.refused(&story.create(&story.owner)).await, Code::ProviderSuspended);
 }
@@ -138,7 +144,7 @@ async fn a_version_follows_an_uploaded_one() {
 
 /// A store in which somebody else's append takes effect just before ours.
 #[derive(Clone)]
-struct Overtaken(MemoryVault, std::sync::Arc<std::sync::Mutex<Option<Append>>>);
+struct Overtaken(MemoryVault, Arc<Mutex<Option<Append>>>);
 
 impl EventStore for Overtaken {
     async fn load(&self, stream: &StreamId) -> Result<Vec<StoredEvent>, StoreError> {
@@ -165,39 +171,23 @@ impl EventStore for Overtaken {
     }
 }
 
-impl chartseal_infra::ports::KeyTable for Overtaken {
+impl KeyTable for Overtaken {
     async fn wrapped(&self, record: Id, version: u32) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.wrapped(record, version).await
     }
-    async fn header(
-        &self,
-        record: Id,
-        version: u32,
-        message_id: &chartseal_events::Bytes<32>,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn header(&self, record: Id, version: u32, message_id: &Bytes<32>) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.header(record, version, message_id).await
     }
 }
 
-impl chartseal_infra::ports::Index for Overtaken {
-    async fn add(
-        &self,
-        entries: &[(chartseal_infra::ports::IndexList, chartseal_infra::ports::IndexEntry)],
-    ) -> Result<(), StoreError> {
+impl Index for Overtaken {
+    async fn add(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         self.0.add(entries).await
     }
-    async fn remove(
-        &self,
-        entries: &[(chartseal_infra::ports::IndexList, chartseal_infra::ports::IndexEntry)],
-    ) -> Result<(), StoreError> {
+    async fn remove(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         self.0.remove(entries).await
     }
-    async fn page(
-        &self,
-        list: &chartseal_infra::ports::IndexList,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<chartseal_infra::ports::Page<chartseal_infra::ports::IndexEntry>, StoreError> {
+    async fn page(&self, list: &IndexList, cursor: Option<&str>, limit: u32) -> Result<Page<IndexEntry>, StoreError> {
         self.0.page(list, cursor, limit).await
     }
 }
@@ -222,7 +212,7 @@ async fn the_same_command_on_two_connections_is_one_record_with_one_key() {
     let function = Records {
         origin: ORIGIN.to_owned(),
         upload_expiry_ms: crate::UPLOAD_EXPIRY_MS,
-        store: Overtaken(vault(), std::sync::Arc::new(std::sync::Mutex::new(Some(quicker)))),
+        store: Overtaken(vault(), Arc::new(Mutex::new(Some(quicker)))),
         blobs: vault(),
         data_keys: vault(),
         clock: vault(),

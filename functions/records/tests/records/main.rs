@@ -34,7 +34,7 @@ impl Story {
             data_keys: vault(),
             clock: vault(),
         };
-        Self { function, owner, stage }
+        Self { stage, function, owner }
     }
 
     async fn call(&self, incoming: &Incoming) -> Answer {
