@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
-use chartseal_events::{EventRef, Id, StreamId};
+use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use serde_json::Value;
 
 use crate::ports::{Clock, KeyItem, StoreError, Workflow};
@@ -54,7 +54,7 @@ struct World {
     token_counts: BTreeMap<(Id, u64), u32>,
     blobs: BTreeMap<String, Vec<blobs::Blob>>,
     blob_versions: u64,
-    search_keys: BTreeMap<u32, Vec<u8>>,
+    search_keys: BTreeMap<u32, (Vec<u8>, Bytes<32>)>,
     wraps: u64,
     started: Vec<Id>,
     waiting: BTreeSet<String>,

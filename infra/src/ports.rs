@@ -294,8 +294,13 @@ pub trait DataKeyOpener: Send + Sync {
 
 /// The search key: wrapped by KMS, kept in a table, one for each epoch. `genesis` makes it, `tokens` opens it.
 pub trait SearchKeyVault: Send + Sync {
-    /// Wraps and keeps the key of an epoch, unless there is one; gives the one that is kept.
-    fn keep(&self, epoch: u32, key: &[u8; 32]) -> impl Future<Output = Result<Zeroizing<[u8; 32]>, StoreError>> + Send;
+    /// Wraps and keeps the key of an epoch beside its public key, unless there is one; gives the public key of the one that is kept. Opens nothing.
+    fn keep(
+        &self,
+        epoch: u32,
+        key: &[u8; 32],
+        public_key: &Bytes<32>,
+    ) -> impl Future<Output = Result<Bytes<32>, StoreError>> + Send;
 
     /// The key of an epoch.
     fn open(&self, epoch: u32) -> impl Future<Output = Result<Option<Zeroizing<[u8; 32]>>, StoreError>> + Send;

@@ -10,7 +10,7 @@ type Twin = Tokens<MemoryVault, MemoryVault, MemoryVault, MemoryVault>;
 async fn cast() -> (Stage, Wallet, [u8; 32]) {
     let stage = Stage::new().await;
     let key = SearchKey::generate(&mut OsRng);
-    stage.vault.keep(1, &key.to_bytes()).await.expect("memory");
+    stage.vault.keep(1, &key.to_bytes(), &Bytes(key.public_key())).await.expect("memory");
     let bob = stage.hospital("St. Paul").await;
     (stage, bob, key.public_key())
 }

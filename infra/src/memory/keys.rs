@@ -70,19 +70,19 @@ impl DataKeyOpener for MemoryVault {
 }
 
 impl SearchKeyVault for MemoryVault {
-    async fn keep(&self, epoch: u32, key: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    async fn keep(&self, epoch: u32, key: &[u8; 32], public_key: &Bytes<32>) -> Result<Bytes<32>, StoreError> {
         let mut world = self.world();
         world.wraps += 1;
         let nonce = world.wraps;
         let context = format!("epoch={epoch}");
-        let kept = world.search_keys.entry(epoch).or_insert_with(|| wrap(SEARCH_KEY, &context, nonce, key));
-        unwrap(SEARCH_KEY, &context, kept)
+        let kept = world.search_keys.entry(epoch);
+        Ok(kept.or_insert_with(|| (wrap(SEARCH_KEY, &context, nonce, key), *public_key)).1)
     }
 
     async fn open(&self, epoch: u32) -> Result<Option<Zeroizing<[u8; 32]>>, StoreError> {
         let world = self.world();
         let kept = world.search_keys.get(&epoch);
-        kept.map(|kept| unwrap(SEARCH_KEY, &format!("epoch={epoch}"), kept)).transpose()
+        kept.map(|(kept, _)| unwrap(SEARCH_KEY, &format!("epoch={epoch}"), kept)).transpose()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keys in KMS.
 
+use chartseal_events::Bytes;
 use chartseal_infra::ports::{
     DataKeyOpener as _, DataKeys as _, KeyContext, LogKey as _, SearchKeyVault as _, StoreError,
 };
@@ -37,9 +38,10 @@ pub async fn a_data_key_opens_under_its_own_context_alone(subject: &impl Subject
 pub async fn the_first_search_key_is_kept(subject: &impl Subject) {
     let vault = subject.search_keys();
     assert!(vault.open(1).await.expect("looks").is_none());
-    assert_eq!(*vault.keep(1, &[1; 32]).await.expect("keeps"), [1; 32]);
-    assert_eq!(*vault.keep(1, &[2; 32]).await.expect("gives the one that is kept"), [1; 32]);
-    assert_eq!(*vault.keep(2, &[2; 32]).await.expect("keeps"), [2; 32]);
+    let public = |byte: u8| Bytes([byte; 32]);
+    assert_eq!(vault.keep(1, &[1; 32], &public(11)).await.expect("keeps"), public(11));
+    assert_eq!(vault.keep(1, &[2; 32], &public(12)).await.expect("tells of the one that is kept"), public(11));
+    assert_eq!(vault.keep(2, &[2; 32], &public(12)).await.expect("keeps"), public(12));
     assert_eq!(vault.open(1).await.expect("opens").as_deref(), Some(&[1; 32]));
     assert_eq!(vault.open(2).await.expect("opens").as_deref(), Some(&[2; 32]));
 }
