@@ -29,8 +29,10 @@ fn commands_and_tokens_are_good_but_for_their_age() {
         let path = sample["rawPath"].as_str().unwrap_or_default();
         let method = sample["requestContext"]["http"]["method"].as_str().unwrap_or_default();
         if let Some(token) = sample["headers"]["authorization"].as_str() {
-            ReadToken::admit(token, ORIGIN, method, path, SIGNED_AT_MS).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let late = ReadToken::admit(token, ORIGIN, method, path, SIGNED_AT_MS + 1_000_000).map_err(|refusal| refusal.code);
+            ReadToken::admit(token, ORIGIN, method, path, SIGNED_AT_MS)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let late =
+                ReadToken::admit(token, ORIGIN, method, path, SIGNED_AT_MS + 1_000_000).map_err(|refusal| refusal.code);
             assert_eq!(late.map(|_| ()), Err(Code::ClockSkew), "{name}");
             tokens += 1;
         }

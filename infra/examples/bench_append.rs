@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_dynamodb::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::config::{ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
@@ -21,7 +21,7 @@ use chartseal_events::command::{Claims, OperatorAdd};
 use chartseal_events::event::Genesis;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Action, Bytes, Command, Id, Kid, Observation, StreamId, Thumbprint};
-use chartseal_infra::aws::{DynamoStore, SystemClock, Tables, loader};
+use chartseal_infra::aws::{DynamoStore, SystemClock, Tables, config_for};
 use chartseal_infra::ports::Clock as _;
 use chartseal_infra::road::{Luggage, observe, take};
 use chartseal_local::{Emulator, Endpoint, Workspace, install, prerequisites};
@@ -231,8 +231,8 @@ async fn count_calls(sides: &mut Sides, operator: &SigningKey) -> Result<(u32, u
 async fn main() -> Result<(), Failure> {
     let (endpoint, _emulator) = endpoint()?;
     let (id, secret, token) = (&endpoint.access_key_id, &endpoint.secret_access_key, endpoint.session_token.clone());
-    let loader = loader().endpoint_url(&endpoint.url).region(Region::new(endpoint.region.clone()));
-    let config = loader.credentials_provider(Credentials::new(id, secret, token, None, "bench")).load().await;
+    let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "bench"));
+    let config = config_for(Some(Region::new(endpoint.region.clone())), Some(endpoint.url.clone()), credentials);
     let client = Client::new(&config);
     let mut sides = Sides {
         store: DynamoStore::with_client(client.clone(), Tables::default()),

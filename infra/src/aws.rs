@@ -14,7 +14,7 @@ mod sfn;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use aws_config::SdkConfig;
-pub use config::{config, loader};
+pub use config::{config, config_for};
 #[cfg(feature = "dynamodb")]
 pub use dynamo::{DynamoStore, Tables};
 pub use failure::ServiceFailure;

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod blob_key;
 pub mod faulty;
 // Without DynamoDB the twins use only some of the names.
 #[cfg_attr(not(feature = "dynamodb"), allow(dead_code))]
@@ -13,3 +14,5 @@ mod layout;
 pub mod memory;
 pub mod ports;
 pub mod road;
+
+pub use blob_key::BlobKey;

@@ -52,7 +52,7 @@ impl Stack {
         STACK.get_or_init(|| {
             let usual = Self::usual();
             let operator = Wallet::generate_operator().expect("a wallet");
-            let deadlines = [("UploadExpirySeconds", "2"), ("DecisionSeconds", "2"), ("TokensPerMinute", "40")];
+            let deadlines = [("UploadExpirySeconds", "4"), ("DecisionSeconds", "4"), ("TokensPerMinute", "40")];
             let mut parameters: BTreeMap<String, String> =
                 deadlines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             parameters.insert("OperatorKeys".to_owned(), operator.sign_key().to_string());

@@ -4,8 +4,9 @@
 //! event comes (sweeper), and deleting anything.
 #![forbid(unsafe_code)]
 
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, Clock, EventStore};
-use chartseal_reactions::{Failure, Orphans, Settled, Upload, settle_upload};
+use chartseal_reactions::{Failure, Orphans, Settled, settle_upload};
 use serde::Deserialize;
 
 /// EventBridge's `Object Created`, as far as it is used.
@@ -31,7 +32,7 @@ pub async fn handle<E: EventStore, B: Blobs, C: Clock>(
     clock: &C,
     created: &ObjectCreated,
 ) -> Result<Option<Settled>, Failure> {
-    let Ok(upload) = created.detail.object.key.parse::<Upload>() else {
+    let Ok(upload) = created.detail.object.key.parse::<BlobKey>() else {
         // Not even the key is logged: it was not made here.
         tracing::warn!(upload.settled = "not-ours", "an object with a key that the vault does not use");
         return Ok(None);

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let bucket = env.text("BLOB_BUCKET");
     env.check()?;
 
-    let aws = config().await;
+    let aws = config();
     let (store, blobs) = (&DynamoStore::new(&aws, tables), &S3Blobs::new(&aws, bucket));
     run(service_fn(|event: LambdaEvent<ObjectCreated>| async move {
         handle(store, blobs, &SystemClock, &event.payload).await.map(|_| ()).map_err(Error::from)

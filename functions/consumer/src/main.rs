@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let workflow = env.text("APPROVAL_WORKFLOW");
     env.check()?;
 
-    let aws = config().await;
+    let aws = config();
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, workflow));
     let react = &React { events: store, index: store, work: store, workflow };
     run(service_fn(|event: LambdaEvent<Batch>| async move { Ok::<_, Error>(handle(react, &event.payload).await) }))

@@ -17,6 +17,6 @@ async fn main() -> Result<(), Error> {
     };
     env.check()?;
 
-    let events = DynamoStore::new(&aws::config().await, tables);
+    let events = DynamoStore::new(&aws::config(), tables);
     serve(Decide { origin, events, clock: SystemClock }).await
 }

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let bucket = env.text("BLOB_BUCKET");
     env.check()?;
 
-    let aws = aws::config().await;
+    let aws = aws::config();
     let store = DynamoStore::new(&aws, tables);
     serve(Download {
         origin,

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
         (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"), env.text("LOG_KEY"));
     let complete = &env.check();
 
-    let aws = config().await;
+    let aws = config();
     let vault = &Vault {
         events: DynamoStore::new(&aws, tables),
         search_keys: KmsSearchKeys::new(&aws, search_key, search_keys, &origin),

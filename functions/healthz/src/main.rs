@@ -13,6 +13,6 @@ async fn main() -> Result<(), Error> {
     let tables = Tables { events: Some(env.text("EVENTS_TABLE")), ..Tables::default() };
     env.check()?;
 
-    let events = DynamoStore::new(&aws::config().await, tables);
+    let events = DynamoStore::new(&aws::config(), tables);
     serve(Healthz { origin, events, clock: SystemClock }).await
 }

@@ -5,6 +5,7 @@ use chartseal_envelope::key_release::{self, Binding};
 use chartseal_events::encoding::base64url;
 use chartseal_events::wire::{EncryptionContext, PresignedCall, Receipt, ReleasedDownload, SealedDataKey};
 use chartseal_events::{Bytes, Code, Id, StreamId};
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, EventStore, KeyContext, KeyTable, Presigned, StoreError};
 use chartseal_infra::road::Taken;
 use zeroize::Zeroizing;
@@ -13,11 +14,6 @@ use crate::{Failure, evidence_closure};
 
 /// How long a presigned GET lives, seconds.
 pub const DOWNLOAD_LIFE_S: u32 = 15 * 60;
-
-/// The name of a body in the bucket: the record, its version, and the `seq` of the announcement.
-pub fn blob_key(record: Id, version: u32, announced: u64) -> String {
-    format!("records/{record}/{version}/{announced}")
-}
 
 /// The encryption context of a version, as answers show it.
 pub fn context(of: &KeyContext) -> EncryptionContext {
@@ -69,7 +65,7 @@ pub async fn release_download<E: EventStore, K: KeyTable, B: Blobs>(
     let header = keys.header(record, version, message_id).await?;
     let header =
         header.ok_or_else(|| StoreError::Damaged { what: format!("the header of {record}/{version} is gone") })?;
-    let key = blob_key(record, version, uploaded.announced);
+    let key = BlobKey { record, version, announced: uploaded.announced }.to_string();
     let download = blobs.presign_get(&key, &uploaded.version_id, now_ms, DOWNLOAD_LIFE_S).await?;
     let streams = [StreamId::Record(record), taken.event.at.stream];
     Ok(ReleasedDownload {

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let record_key = env.text("RECORD_KEY");
     env.check()?;
 
-    let config = aws::config().await;
+    let config = aws::config();
     let store = DynamoStore::new(&config, tables);
     let opener = KmsDataKeyOpener::new(&config, record_key);
     serve(IssueKey { origin, store, opener, clock: SystemClock }).await

@@ -21,7 +21,7 @@ use chartseal_infra::ports::{EventStore, StoreError};
 
 pub use chartseal_infra::road::Failure;
 pub use react::{Effect, React, concerns};
-pub use settle::{Orphans, Settled, Upload, settle_upload};
+pub use settle::{Orphans, Settled, settle_upload};
 pub use tell::{decision, tell, tell_waiting};
 
 /// The event at a place, read anew; none where there is none.

@@ -1,13 +1,10 @@
 //! What became of an announced body: it is there as announced, it is something else, it is still waited for, or it never came. Used by commit,
 //! when S3 says that an object arrived, and by the sweeper, when S3 said nothing.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chartseal_events::command::Announcement;
-use chartseal_events::encoding::EncodingError;
 use chartseal_events::state::{AnnouncedStatus, Record};
-use chartseal_events::{Code, EventRef, Id, Observation, StreamId};
+use chartseal_events::{Code, EventRef, Observation, StreamId};
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{BlobHead, Blobs, Clock, EventStore};
 use chartseal_infra::road::{Failure, observe};
 
@@ -15,42 +12,6 @@ use crate::look;
 
 /// How often it is looked again when somebody else settles the same upload.
 const MAX_ATTEMPTS: u32 = 4;
-
-/// An announced upload. Written as its object's key: `records/<record>/<version>/<seq of the announcement>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upload {
-    /// The record.
-    pub record: Id,
-    /// Its version.
-    pub version: u32,
-    /// The `seq` of the announcement.
-    pub announced: u64,
-}
-
-impl fmt::Display for Upload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "records/{}/{}/{}", self.record, self.version, self.announced)
-    }
-}
-
-impl FromStr for Upload {
-    type Err = EncodingError;
-
-    fn from_str(key: &str) -> Result<Self, EncodingError> {
-        let error = EncodingError { expected_bytes: 0 };
-        let mut parts = key.split('/');
-        let mut next = || parts.next().ok_or(error);
-        if next()? != "records" {
-            return Err(error);
-        }
-        let record = next()?.parse()?;
-        let version = next()?.parse().map_err(|_| error)?;
-        let announced = next()?.parse().map_err(|_| error)?;
-        let upload = Self { record, version, announced };
-        // One object has one key: leading zeros, signs and further parts are refused by comparing.
-        if upload.to_string() == key { Ok(upload) } else { Err(error) }
-    }
-}
 
 /// What is done with an object that nobody waits for any more. Only the sweeper may delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +58,7 @@ pub async fn settle_upload<E: EventStore, B: Blobs, C: Clock>(
     events: &E,
     blobs: &B,
     clock: &C,
-    upload: Upload,
+    upload: BlobKey,
     orphans: Orphans,
 ) -> Result<Settled, Failure> {
     for _ in 0..MAX_ATTEMPTS {
@@ -118,7 +79,7 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     events: &E,
     blobs: &B,
     clock: &C,
-    upload: Upload,
+    upload: BlobKey,
     orphans: Orphans,
 ) -> Result<Settled, Failure> {
     let view = look(events, StreamId::Record(upload.record)).await?;
@@ -162,7 +123,7 @@ struct Stand<'a> {
 }
 
 impl<'a> Stand<'a> {
-    fn of(record: &'a Record, upload: Upload) -> Option<Self> {
+    fn of(record: &'a Record, upload: BlobKey) -> Option<Self> {
         let version = record.version(upload.version)?;
         let announced = version.announced.get(&upload.announced)?;
         Some(Self {
@@ -179,7 +140,7 @@ impl<'a> Stand<'a> {
 }
 
 /// Deletes what is stored under the key of an announcement that is recorded as expired.
-async fn remove_orphan<B: Blobs>(blobs: &B, upload: Upload, orphans: Orphans) -> Result<(), Failure> {
+async fn remove_orphan<B: Blobs>(blobs: &B, upload: BlobKey, orphans: Orphans) -> Result<(), Failure> {
     if orphans == Orphans::Leave {
         return Ok(());
     }
@@ -189,30 +150,4 @@ async fn remove_orphan<B: Blobs>(blobs: &B, upload: Upload, orphans: Orphans) ->
         tracing::info!(upload.key = %upload, "an orphaned object was deleted");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_has_one_key() {
-        let key = "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13";
-        let upload: Upload = key.parse().expect("a key");
-        assert_eq!((upload.version, upload.announced, upload.to_string().as_str()), (2, 13, key));
-        for bad in [
-            "",
-            "records/",
-            "record/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13/",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/2/13/x",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/02/13",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/+2/13",
-            "records/01arz3ndektsv4rrffq69g5fav/2/13",
-            "records/01ARZ3NDEKTSV4RRFFQ69G5FAV/4294967296/13",
-        ] {
-            assert!(bad.parse::<Upload>().is_err(), "{bad}");
-        }
-    }
 }

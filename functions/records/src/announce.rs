@@ -12,7 +12,8 @@ use chartseal_events::state::{AnnouncedStatus, Version};
 use chartseal_events::wire::CommandRequest;
 use chartseal_events::wire::{AnnouncedUpload, Receipt};
 use chartseal_events::{Action, Bytes, Cause, Code, Facts, Hash, Refusal, decide};
-use chartseal_http::{Answer, Failure, Incoming, PathValues, Submission, blob_key, presigned, same};
+use chartseal_http::{Answer, Failure, Incoming, PathValues, Submission, presigned, same};
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, Clock, DataKeys, KeyItem, StoreError};
 use chartseal_infra::road::{self, Taken};
 
@@ -137,7 +138,7 @@ async fn leave<S: Store, B: Blobs, D, C: Clock>(
         return Err(Code::UploadExpired.into());
     }
     let life_s = u32::try_from(life_s).map_err(|_| Code::Internal)?;
-    let key = blob_key(record, number, seq);
+    let key = BlobKey { record, version: number, announced: seq }.to_string();
     let sha256 = announcement.parts_root.0;
     let put = vault.blobs.presign_put(&key, announcement.body_bytes, sha256, now_ms, life_s).await?;
     Ok(AnnouncedUpload { event: Receipt::from(&taken.event), upload: presigned(put) })

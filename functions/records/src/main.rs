@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let upload_expiry_ms = env.number("UPLOAD_EXPIRY_SECONDS", 1..=MAX_UPLOAD_WINDOW_MS / 1000) * 1000;
     env.check()?;
 
-    let config = aws::config().await;
+    let config = aws::config();
     let store = DynamoStore::new(&config, tables);
     let blobs = S3Blobs::new(&config, bucket);
     let data_keys = KmsDataKeys::new(&config, record_key);

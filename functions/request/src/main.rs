@@ -20,6 +20,6 @@ async fn main() -> Result<(), Error> {
     let decision_seconds = env.number("DECISION_SECONDS", 1..=MAX_DECISION_MS / 1000);
     env.check()?;
 
-    let store = DynamoStore::new(&aws::config().await, tables);
+    let store = DynamoStore::new(&aws::config(), tables);
     serve(Requests { origin, events: store.clone(), index: store, clock: SystemClock, decision_seconds }).await
 }

@@ -18,6 +18,6 @@ async fn main() -> Result<(), Error> {
     };
     env.check()?;
 
-    let store = DynamoStore::new(&aws::config().await, tables);
+    let store = DynamoStore::new(&aws::config(), tables);
     serve(Search { origin, events: store.clone(), index: store, clock: SystemClock }).await
 }

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let (bucket, workflow) = (env.text("BLOB_BUCKET"), env.text("APPROVAL_WORKFLOW"));
     env.check()?;
 
-    let aws = config().await;
+    let aws = config();
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, workflow));
     let react = React { events: store, index: store, work: store, workflow };
     let sweep = &Sweep { react, blobs: &S3Blobs::new(&aws, bucket), clock: &SystemClock };

@@ -2,8 +2,9 @@
 
 use chartseal_events::event::Outcome;
 use chartseal_events::{Event, StreamId};
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, Clock, Due, EventStore, Index, WorkList, Workflow};
-use chartseal_reactions::{Failure, Orphans, Settled, Upload, settle_upload};
+use chartseal_reactions::{Failure, Orphans, Settled, settle_upload};
 
 use crate::Sweep;
 
@@ -26,7 +27,7 @@ where
         let (Outcome::RecordAnnounced(outcome), StreamId::Record(record)) = (&event.outcome, event.place.stream) else {
             return Ok(());
         };
-        let upload = Upload { record, version: outcome.version, announced: event.place.seq };
+        let upload = BlobKey { record, version: outcome.version, announced: event.place.seq };
         let settled = settle_upload(self.react.events, self.blobs, self.clock, upload, Orphans::Delete).await?;
         let now_ms = self.clock.now_ms();
         let again_ms = match settled {

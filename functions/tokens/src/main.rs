@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let tokens_per_minute = u32::try_from(env.number("TOKENS_PER_MINUTE", 1..=u64::from(u32::MAX)))?;
     env.check()?;
 
-    let aws = aws::config().await;
+    let aws = aws::config();
     let store = DynamoStore::new(&aws, tables);
     let search_keys = KmsSearchKeys::new(&aws, search_key, search_keys, &origin);
     serve(Tokens::new(origin, store.clone(), store, search_keys, SystemClock, tokens_per_minute)).await

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
         Tables { events: Some(env.text("EVENTS_TABLE")), work: Some(env.text("WORK_TABLE")), ..Tables::default() };
     env.check()?;
 
-    let aws = config().await;
+    let aws = config();
     // It only tells workflows, so it needs no workflow's name.
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, ""));
     let tasks = &Tasks { events: store, work: store, workflow, clock: &SystemClock };

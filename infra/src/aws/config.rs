@@ -1,11 +1,13 @@
 //! One configuration for every client: from the environment alone (Lambda sets it), so that a cold start asks no metadata service.
 
+use std::env;
 use std::time::Duration;
 
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 /// AWS answers a connection within milliseconds or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,12 +23,20 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The configuration of all clients: region, credentials and `AWS_ENDPOINT_URL` from the environment.
-pub async fn config() -> SdkConfig {
-    loader().load().await
+pub fn config() -> SdkConfig {
+    let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let region = read("AWS_REGION").or_else(|| read("AWS_DEFAULT_REGION"));
+    config_for(region.map(Region::new), read("AWS_ENDPOINT_URL"), credentials)
 }
 
-/// The same before it is loaded, for tools that bring an endpoint or credentials of their own.
-pub fn loader() -> ConfigLoader {
+/// The same for an endpoint and credentials of one's own. Put together by hand: the SDK's own loader can ask profiles, containers and token services
+/// for credentials, and links all of that (megabytes) into every function.
+pub fn config_for(
+    region: Option<Region>,
+    endpoint_url: Option<String>,
+    credentials: SharedCredentialsProvider,
+) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -36,9 +46,12 @@ pub fn loader() -> ConfigLoader {
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF)
         .with_max_backoff(MAX_BACKOFF);
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(EnvironmentVariableRegionProvider::new())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(credentials)
         .timeout_config(timeouts)
-        .retry_config(retries)
+        .retry_config(retries);
+    builder.set_endpoint_url(endpoint_url);
+    builder.build()
 }

@@ -17,7 +17,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use chartseal_events::Id;
 use chartseal_infra::aws::{
     DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, S3Blobs, SfnWorkflow, SystemClock, Tables,
-    loader,
+    config_for,
 };
 use chartseal_infra::ports::{Clock as _, WorkList as _, Workflow as _};
 use chartseal_local::{Emulator, Endpoint, Workspace, install, prerequisites};
@@ -56,9 +56,8 @@ pub fn endpoint() -> &'static Endpoint {
 pub async fn config_at(url: &str) -> SdkConfig {
     let endpoint = endpoint();
     let (id, secret, token) = (&endpoint.access_key_id, &endpoint.secret_access_key, endpoint.session_token.clone());
-    let credentials = Credentials::new(id, secret, token, None, "contract");
-    let loader = loader().endpoint_url(url).region(Region::new(endpoint.region.clone()));
-    loader.credentials_provider(credentials).load().await
+    let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "contract"));
+    config_for(Some(Region::new(endpoint.region.clone())), Some(url.to_owned()), credentials)
 }
 
 pub struct Emulated {

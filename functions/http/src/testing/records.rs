@@ -10,7 +10,7 @@ use chartseal_infra::ports::{DataKeys as _, KeyContext, KeyItem};
 use chartseal_infra::road::Taken;
 
 use super::{ORIGIN, Stage, Wallet};
-use crate::blob_key;
+use chartseal_infra::BlobKey;
 
 /// A record's body as its client sealed it, with what it announces.
 pub struct Body {
@@ -100,7 +100,9 @@ impl Stage {
 
     /// The announced body is in S3, and was found there.
     pub async fn found(&self, body: &Body, announced: u64) -> Taken {
-        let version_id = self.vault.put_blob(&blob_key(body.record, body.version, announced), &body.bytes);
+        let version_id = self
+            .vault
+            .put_blob(&BlobKey { record: body.record, version: body.version, announced }.to_string(), &body.bytes);
         self.observed(Observation::ObjectFound { record: body.record, announced, version_id }).await
     }
 

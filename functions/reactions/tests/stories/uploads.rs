@@ -2,8 +2,9 @@
 
 use chartseal_events::StreamId;
 use chartseal_http::testing::Stage;
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::WorkList as _;
-use chartseal_reactions::{Settled, Upload};
+use chartseal_reactions::Settled;
 
 use crate::workers::{
     DEADLINE_MS, HOUR_MS, MINUTE_MS, announce, consume_everything, create, next_version, object_created, sweep,
@@ -13,7 +14,7 @@ use crate::workers::{
 const TOKEN: &str = "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA";
 
 fn key(record: chartseal_events::Id, announced: u64) -> String {
-    Upload { record, version: 1, announced }.to_string()
+    BlobKey { record, version: 1, announced }.to_string()
 }
 
 #[tokio::test]

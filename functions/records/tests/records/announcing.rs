@@ -5,8 +5,9 @@ use chartseal_events::command::Announcement;
 use chartseal_events::encoding::base64url;
 use chartseal_events::wire::{AnnouncedUpload, PresignedCall};
 use chartseal_events::{Bytes, Code, EventRef, Id, Observation, StreamId};
+use chartseal_http::Incoming;
 use chartseal_http::testing::{Body, Wallet, document};
-use chartseal_http::{Incoming, blob_key};
+use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{KeyItem, KeyTable as _};
 
 use crate::{Story, UPLOAD_EXPIRY_MS};
@@ -53,7 +54,10 @@ async fn what_was_announced_can_be_uploaded_once_and_nothing_else() {
     assert_eq!(story.put(upload, &flipped), 400, "other bytes of the same length");
     assert_eq!(story.put(upload, &body.bytes), 200);
     assert_eq!(story.put(upload, &body.bytes), 412, "once");
-    assert_eq!(story.stage.vault.blob_keys(), [blob_key(body.record, 1, announced.event.seq)]);
+    assert_eq!(
+        story.stage.vault.blob_keys(),
+        [BlobKey { record: body.record, version: 1, announced: announced.event.seq }.to_string()]
+    );
 
     let header = story.stage.vault.header(body.record, 1, &body.announcement.message_id).await.expect("memory");
     assert_eq!(header.as_deref(), Some(body.header.as_slice()), "kept beside the record");
