@@ -8,6 +8,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::interrupt::ChildGuard;
 
 /// Lines of a failed program's output that its message repeats.
@@ -132,6 +134,30 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds one program and returns its path. Cargo's progress is shown.
+///
+/// Unlike `cargo run` this takes any selection of packages: features are unified over the selection, so one that matches an
+/// earlier build shares its objects, and one that does not builds the AWS SDK once more.
+pub fn built(arguments: &[&str], target: &str, advice: &str) -> Result<PathBuf, Failure> {
+    let mut command = cargo(&["build", "--message-format", "json-render-diagnostics"]);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = command.spawn().map_err(|error| not_started(&command, &error))?;
+    let _guard = ChildGuard::new(child.id());
+    let output = child.wait_with_output().map_err(|error| not_started(&command, &error))?;
+    if !output.status.success() {
+        return Err(Failure::new(ended(&command, output.status), advice));
+    }
+    executable(&text(&output.stdout), target)
+        .ok_or_else(|| Failure::new(format!("the build made no program {target}"), advice))
+}
+
+/// The path of a target's program in cargo's messages.
+fn executable(messages: &str, target: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut ours = messages.filter(|message| message["target"]["name"] == target);
+    ours.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
 /// The checkout's root.
 pub fn root() -> PathBuf {
     // Unwrap safety: this package lies one folder below the root, and the compiler gave its path.
@@ -201,6 +227,15 @@ mod tests {
             panic!("echo ends at once");
         };
         assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn a_program_is_found_in_cargos_messages() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"serde\"},\"executable\":null}\n\
+                        {\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"demo\"},\"executable\":\"/t/demo\"}\n\
+                        {\"reason\":\"build-finished\",\"success\":true}\n";
+        assert_eq!(executable(messages, "demo"), Some(PathBuf::from("/t/demo")));
+        assert_eq!(executable(messages, "serde"), None);
     }
 
     #[test]
