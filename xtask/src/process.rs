@@ -1,6 +1,5 @@
 //! Running other programs, and saying clearly what went wrong.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
@@ -129,7 +128,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>
 
 /// The cargo that runs this, else the one on the path.
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsStr::new("cargo").to_owned()));
+    let mut command = chartseal_local::cargo();
     command.args(arguments).current_dir(root());
     command
 }

@@ -32,14 +32,35 @@ pub const FUNCTIONS: [&str; 14] = [
 /// The client's crate, built along with the functions, and its binary.
 const CLIENT: (&str, &str) = ("chartseal-cli", "chartseal");
 
+/// Cargo, as if it were started from a shell.
+///
+/// Under `cargo run` and `cargo test` the environment tells of the running crate, and build scripts that read it (ring's does) would run again,
+/// and everything that stands on them, the AWS SDK included, would be built again at each change between a shell and us.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        if is_of_a_crate(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Whether cargo sets this variable for the crate that it runs.
+fn is_of_a_crate(variable: &str) -> bool {
+    let families = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CFG_", "CARGO_FEATURE_"];
+    let single = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    families.iter().any(|family| variable.starts_with(family)) || single.contains(&variable)
+}
+
 /// Builds all functions and the client for release and returns the folder that holds their binaries.
 ///
 /// Cargo's own progress goes to standard error.
 pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let start = Instant::now();
     eprintln!("building {} functions and the client (release)", FUNCTIONS.len());
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
+    let mut command = cargo();
+    let program = command.get_program().to_string_lossy().into_owned();
     command.current_dir(workspace.root()).args([
         "build",
         "--release",
@@ -50,7 +71,6 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     for function in FUNCTIONS {
         command.args(["--package", &format!("chartseal-{function}")]);
     }
-    let program = cargo.to_string_lossy().into_owned();
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(Error::spawn(program.clone()))?;
     let mut binaries = BTreeMap::new();
@@ -101,6 +121,17 @@ struct Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_learns_nothing_of_the_crate_that_starts_it() {
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some(), "cargo test sets it");
+        let removed: Vec<_> =
+            cargo().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        assert!(removed.iter().any(|name| name == "CARGO_MANIFEST_DIR"));
+        for kept in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_TERM_COLOR", "CARGO_NET_OFFLINE", "PATH"] {
+            assert!(!is_of_a_crate(kept), "{kept}");
+        }
+    }
 
     #[test]
     fn binaries_that_were_not_built_are_named() {

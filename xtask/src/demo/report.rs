@@ -132,7 +132,7 @@ impl Report {
     /// The last words of a run that went well.
     pub fn summary(&self) -> String {
         format!(
-            "{} records encrypted, shared and decrypted; every SHA-256 equals its original's. {:.1} s after the build, {:.1} s of it deploying.",
+            "{} records encrypted, shared and decrypted; every SHA-256 equals its original's. {:.1} s after the build, {:.1} s of it deploying.\nFiles and wallets of this run are in .local/demo.",
             self.shared.len(),
             self.after_build().as_secs_f64(),
             self.deployment().unwrap_or_default().as_secs_f64(),
