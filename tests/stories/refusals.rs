@@ -227,8 +227,8 @@ fn a_suspended_provider_can_do_nothing() {
         "repeated or not"
     );
     assert_eq!(send(&benedikt, "/records", RecordCreate {}, &[]), Code::ProviderSuspended);
-    let query = r#"{"any":[]}"#;
-    assert_eq!(send(&benedikt, "/search", SearchPerform {}, &[("query", query)]), Code::ProviderSuspended);
+    let query = format!(r#"{{"any":[["{}"]]}}"#, base64url(&[7; 32]));
+    assert_eq!(send(&benedikt, "/search", SearchPerform {}, &[("query", &query)]), Code::ProviderSuspended);
     let get =
         |path: &str| code(&benedikt.vault.get_raw(path, Some(&benedikt.read_token("GET", path))).expect("an answer"));
     assert_eq!(get("/records"), Code::ProviderSuspended);
@@ -310,7 +310,7 @@ fn too_many_terms_and_bad_queries() {
     flipped[40] ^= 1;
     assert_eq!(announce(&announcement, &token, Some(&flipped)), Code::HeaderMismatch);
     assert_eq!(announce(&announcement, &token, Some(&header[..20])), Code::HeaderMismatch);
-    assert_eq!(announce(&announcement, &token, None), Code::HeaderMismatch);
+    assert_eq!(announce(&announcement, &token, None), Code::MalformedJson, "no header at all");
     let mut lie = announcement.clone();
     lie.commitment.0[0] ^= 1;
     assert_eq!(announce(&lie, &token, Some(header)), Code::HeaderMismatch);

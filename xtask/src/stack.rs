@@ -134,7 +134,7 @@ fn usage(api: &str, wallets: &Wallets) -> String {
          stack    {folder}/stack.json (for tests: CHARTSEAL_STACK_FILE)\n\
          \n\
          Try:\n\
-         \x20 curl {api}/healthz\n\
+         \x20 curl '{api}/healthz'\n\
          \x20 {call} provider invite --note 'St. Anna'\n\
          \x20 {call} request list\n\
          \n\
