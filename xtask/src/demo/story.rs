@@ -131,7 +131,8 @@ fn share(report: &mut Report, wallets: &Wallets, sample: &Sample, record: String
         let answer = wallets.run("operator", &["request", "approve", &request, "--wait"])?;
         Ok(((), answer.leaf(), String::new()))
     })?;
-    let file = wallets.folder().join(format!("decrypted-{name}"));
+    // Two files may have one name; two records never have one id.
+    let file = wallets.folder().join(format!("{record}-{name}"));
     let decrypted_sha256 =
         report.event_step(&format!("Riverside receives the key, downloads and decrypts {name}"), || {
             let out = file.to_string_lossy();
