@@ -69,12 +69,12 @@ fn format() -> Result<String, Failure> {
 
 fn lints() -> Result<String, Failure> {
     let advice = "mend what clippy names, or allow it where it stands with a reason";
-    shown(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), advice)?;
+    shown(&mut cargo(&["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"]), advice)?;
     Ok(String::new())
 }
 
 fn docs() -> Result<String, Failure> {
-    let mut command = cargo(&["doc", "--no-deps", "--workspace"]);
+    let mut command = cargo(&["doc", "--no-deps", "--workspace", "--keep-going"]);
     shown(command.env("RUSTDOCFLAGS", "-D warnings"), "mend the documentation that rustdoc names")?;
     Ok(String::new())
 }
