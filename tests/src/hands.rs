@@ -13,7 +13,7 @@ pub struct Hands<'a>(pub &'a Stack);
 
 impl Hands<'_> {
     /// Does one thing (`tests/hands.py` lists them) and returns what came of it.
-    pub fn try_do(&self, question: &Value) -> Result<Value, String> {
+    pub fn try_do(self, question: &Value) -> Result<Value, String> {
         let stack = self.0;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/hands.py");
         let mut child = Command::new(stack.workspace.python())
@@ -33,73 +33,73 @@ impl Hands<'_> {
         }
     }
 
-    fn act(&self, question: &Value) -> Value {
+    fn act(self, question: &Value) -> Value {
         self.try_do(question).unwrap_or_else(|error| panic!("{question}: {error}"))
     }
 
     /// How many items each table has, and how many object versions the bucket.
-    pub fn inventory(&self) -> Value {
+    pub fn inventory(self) -> Value {
         let tables = ["EventsTable", "PrivateTable", "KeysTable"].map(|name| self.0.output(name).to_owned());
         self.act(&json!({"do": "inventory", "tables": tables, "bucket": self.0.output("BlobBucket")}))
     }
 
     /// Replaces text in an event's stored bytes.
-    pub fn forge_event(&self, stream: &str, seq: u64, from: &str, to: &str) {
+    pub fn forge_event(self, stream: &str, seq: u64, from: &str, to: &str) {
         let table = self.0.output("EventsTable");
         self.act(&json!({"do": "forge-event", "table": table, "stream": stream, "seq": seq, "from": from, "to": to}));
     }
 
     /// Flips one bit of an item's binary attribute in the keys table.
-    pub fn flip_key_item(&self, prefix: &str, attribute: &str, index: usize) {
+    pub fn flip_key_item(self, prefix: &str, attribute: &str, index: usize) {
         let table = self.0.output("KeysTable");
         let question = json!({"do": "flip", "table": table, "prefix": prefix, "attribute": attribute, "index": index});
         self.act(&question);
     }
 
     /// Puts other bytes over an object.
-    pub fn overwrite(&self, prefix: &str) {
+    pub fn overwrite(self, prefix: &str) {
         self.act(&json!({"do": "overwrite", "bucket": self.0.output("BlobBucket"), "prefix": prefix}));
     }
 
     /// Deletes every version of an object for good.
-    pub fn delete_object(&self, prefix: &str) {
+    pub fn delete_object(self, prefix: &str) {
         self.act(&json!({"do": "delete-object", "bucket": self.0.output("BlobBucket"), "prefix": prefix}));
     }
 
     /// The keys of the objects under a prefix.
-    pub fn objects(&self, prefix: &str) -> Vec<String> {
+    pub fn objects(self, prefix: &str) -> Vec<String> {
         let keys = self.act(&json!({"do": "objects", "bucket": self.0.output("BlobBucket"), "prefix": prefix}));
         serde_json::from_value(keys).expect("strings")
     }
 
     /// The status of a request's execution of the approval workflow.
-    pub fn execution(&self, request: &str) -> String {
+    pub fn execution(self, request: &str) -> String {
         let status =
             self.act(&json!({"do": "execution", "machine": self.0.output("ApprovalWorkflow"), "name": request}));
         status.as_str().expect("a status").to_owned()
     }
 
     /// Invokes a function.
-    pub fn invoke(&self, function: &str, payload: &Value) -> Value {
+    pub fn invoke(self, function: &str, payload: &Value) -> Value {
         let name = &self.0.outputs.functions[function];
         self.act(&json!({"do": "invoke", "function": name, "payload": payload}))
     }
 
     /// What a function's role may do of a list of `[service, operation, arguments]`: true or false for each.
-    pub fn may(&self, function: &str, attempts: &Value) -> Vec<bool> {
+    pub fn may(self, function: &str, attempts: &Value) -> Vec<bool> {
         let name = &self.0.outputs.functions[function];
         let answer = self.act(&json!({"do": "may", "function": name, "attempts": attempts}));
         serde_json::from_value(answer).expect("booleans")
     }
 
     /// Opens header || body with the official SDK, through KMS; the plaintext's SHA-256, hex.
-    pub fn stored_body(&self, key: &str) -> Vec<u8> {
+    pub fn stored_body(self, key: &str) -> Vec<u8> {
         let body = self.act(&json!({"do": "body", "bucket": self.0.output("BlobBucket"), "key": key}));
         hex::decode(body.as_str().expect("hex")).expect("hex")
     }
 
     /// A message header from the keys table.
-    pub fn header(&self, prefix: &str) -> Vec<u8> {
+    pub fn header(self, prefix: &str) -> Vec<u8> {
         let header = self.act(
             &json!({"do": "binary", "table": self.0.output("KeysTable"), "prefix": prefix, "attribute": "header"}),
         );
@@ -107,7 +107,7 @@ impl Hands<'_> {
     }
 
     /// Everything the functions logged, for a search of what must never be there.
-    pub fn logs(&self) -> String {
+    pub fn logs(self) -> String {
         let functions: Vec<_> = self.0.outputs.functions.values().collect();
         self.act(&json!({"do": "logs", "functions": functions})).as_str().expect("text").to_owned()
     }

@@ -104,7 +104,7 @@ fn head(reader: &mut impl std::io::BufRead) -> Option<(String, Headers)> {
 fn write_message(stream: &mut TcpStream, start: &str, headers: &Headers, body: &[u8]) -> Option<()> {
     let mut message = format!("{start}\r\n");
     for (name, value) in headers {
-        message.push_str(&format!("{name}: {value}\r\n"));
+        message.extend([name, ": ", value, "\r\n"]);
     }
     message.push_str("\r\n");
     stream.write_all(message.as_bytes()).ok()?;

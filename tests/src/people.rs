@@ -74,6 +74,7 @@ impl Hospital {
     }
 
     /// The same person, but by way of another address.
+    #[must_use]
     pub fn by_way_of(&self, vault: Vault) -> Self {
         Self { client: Client::new(vault, self.client.wallet.clone()) }
     }

@@ -12,7 +12,7 @@ use chartseal_tests::{Hospital, Stack, sample};
 type Task<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
 
 /// Runs all of them at the same moment.
-fn at_once<'a, T: Send>(tasks: Vec<Task<'a, T>>) -> Vec<T> {
+fn at_once<T: Send>(tasks: Vec<Task<'_, T>>) -> Vec<T> {
     let barrier = Barrier::new(tasks.len());
     thread::scope(|scope| {
         let mut threads = Vec::new();
