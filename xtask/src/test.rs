@@ -3,6 +3,8 @@
 //! One stack is started here and shared by all test programs (`CHARTSEAL_STACK_FILE`). Without it, `cargo test -p
 //! chartseal-tests` starts its own.
 
+use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::process::{Failure, cargo, root, shown};
@@ -12,11 +14,16 @@ use crate::wallets::Wallets;
 /// Names the file that describes the shared stack; the harness of `chartseal-tests` reads it.
 const STACK_FILE: &str = "CHARTSEAL_STACK_FILE";
 
+/// Wallets of a run lie in this folder of `.local`; its process id follows.
+const FOLDER: &str = "test-";
+
 /// Builds, starts, tests, stops.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let started = Instant::now();
     let (workspace, binaries) = stack::prepare()?;
-    let folder = root().join(format!(".local/test-{}", std::process::id()));
+    let local = root().join(".local");
+    remove_left_behind(&local, Path::new("/proc"));
+    let folder = local.join(format!("{FOLDER}{}", std::process::id()));
     let wallets = Wallets::create(&folder, &binaries)?;
     let running = stack::start(&workspace, &binaries, &wallets.create_operator()?)?;
     wallets.connect_operator(running.api())?;
@@ -24,7 +31,8 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     println!("tests share the stack at {}", running.endpoint().url);
 
     let tested = Instant::now();
-    let mut command = cargo(&["test", "--workspace"]);
+    // One run tells of every program that fails.
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(arguments).env(STACK_FILE, &file);
     let outcome =
         shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program");
@@ -33,7 +41,39 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     // The stack ends before the verdict, whatever that is. Dropped, not stopped: a stack that `up` left stays on record.
     drop(running);
     // The folder holds keys of a vault that is gone.
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = fs::remove_dir_all(&folder);
     println!("tests took {took:.1} s, {:.1} s with build and stack", started.elapsed().as_secs_f64());
     outcome
+}
+
+/// Removes what interrupted runs left: their processes are gone. Where there is no /proc, nothing is known and all stays.
+fn remove_left_behind(local: &Path, processes: &Path) {
+    let Ok(entries) = fs::read_dir(local) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(FOLDER)).and_then(|pid| pid.parse::<u32>().ok());
+        if processes.is_dir() && pid.is_some_and(|pid| !processes.join(pid.to_string()).exists()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_runs_that_are_gone_are_removed() {
+        let local = std::env::temp_dir().join(format!("chartseal-xtask-left-{}", std::process::id()));
+        for folder in ["proc/42", "test-41", "test-42", "test-data"] {
+            fs::create_dir_all(local.join(folder)).expect("a writable temporary folder");
+        }
+        remove_left_behind(&local, &local.join("no-proc"));
+        assert!(local.join("test-41").exists(), "where nothing is known, nothing is removed");
+        remove_left_behind(&local, &local.join("proc"));
+        let stays = ["test-41", "test-42", "test-data"].map(|folder| local.join(folder).exists());
+        assert_eq!(stays, [false, true, true]);
+        fs::remove_dir_all(local).expect("ours");
+    }
 }
