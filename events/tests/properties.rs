@@ -137,9 +137,9 @@ proptest! {
     }
 
     #[test]
-    fn an_event_reads_back_as_it_was_written(seed in any::<u8>()) {
+    fn an_event_reads_back_as_it_was_written(seed in 10u8..80) {
         let mut world = World::new();
-        let ann = world.member(seed.max(10));
+        let ann = world.member(seed);
         let record = world.uploaded(&ann);
         for stored in &world.streams[&StreamId::Record(record)] {
             let again = StoredEvent::new(stored.at, stored.body.clone());

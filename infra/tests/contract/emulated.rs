@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use aws_smithy_async::time::SystemTimeSource;
 use chartseal_events::Id;
 use chartseal_infra::aws::{
     DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, S3Blobs, SfnWorkflow, SystemClock, Tables,
@@ -189,7 +190,9 @@ fn iam(form: &[(&str, &str)]) {
 }
 
 async fn as_role(config: &SdkConfig, role: &str) -> SdkConfig {
-    let provider = AssumeRoleProvider::builder(role).session_name("contract").configure(config).build().await;
+    // The functions' configuration leaves the clock to the clients; this provider wants it named.
+    let timed = config.to_builder().time_source(SystemTimeSource::new()).build();
+    let provider = AssumeRoleProvider::builder(role).session_name("contract").configure(&timed).build().await;
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
