@@ -20,6 +20,7 @@ use crate::announcement;
 use crate::client::{Call, Client, Taken};
 use crate::error::Error;
 use crate::http::{Fetch, MAX_TRANSFERS, Patience};
+use crate::nameless::Nameless;
 use crate::progress::{Counted, Progress, Stage};
 use crate::tampering::{Tampering, of_opening};
 use crate::wallet::folder_of;
@@ -85,9 +86,8 @@ impl Client {
         replace: bool,
         progress: &dyn Progress,
     ) -> Result<Download, Error> {
-        if !replace && out.exists() {
-            return Err(Error::FileExists(out.to_owned()));
-        }
+        // Before anything is asked for: a download that cannot be written should not stand in the log.
+        let mut file = Nameless::open(out, replace)?;
         let mut checks = Checks { passed: Vec::new(), progress };
         let released = self.release(of)?;
         checks.pass("receipt");
@@ -99,7 +99,8 @@ impl Client {
         let mut body = self.fetch(&released.answer.download, &proven, out, progress)?;
         checks.pass("body-checksum");
         let opening = Opening { key: &key, header: &header, context: &proven.context, announcement: &proven.measured };
-        let (bytes, sha256) = decrypt(&opening, &mut body, out, replace, &mut checks)?;
+        let (bytes, sha256) = decrypt(&opening, &mut body, file.file(), out, &mut checks)?;
+        file.name()?;
         Ok(Download {
             record: proven.record,
             version: proven.version,
@@ -271,20 +272,18 @@ fn check_header(text: &str, proven: &Proven) -> Result<Vec<u8>, Tampering> {
     Ok(bytes)
 }
 
-/// Decrypts into a second temporary file and gives it its name once all of it is known to be authentic.
+/// Decrypts into a file that has no name yet. It may have one once this has come back: then all of it is known to be authentic.
 fn decrypt(
     opening: &Opening<'_>,
     body: &mut File,
+    file: &mut File,
     out: &Path,
-    replace: bool,
     checks: &mut Checks<'_>,
 ) -> Result<(u64, Hash), Error> {
     let failed = || Error::file(out);
     body.seek(SeekFrom::Start(0)).map_err(failed())?;
-    let folder = folder_of(out);
-    let mut file = tempfile::Builder::new().prefix(".chartseal-").tempfile_in(folder).map_err(failed())?;
     let progress = checks.progress;
-    let mut sink = Hashed::new(file.as_file_mut(), None);
+    let mut sink = Hashed::new(file, None);
     progress.begin(Stage::Decrypt, opening.announcement.body_bytes);
     let opened = open(opening, Counted::new(BufReader::new(body as &mut dyn Read), progress), &mut sink);
     progress.end();
@@ -295,15 +294,6 @@ fn decrypt(
     let sha256 = sink.finish().map_err(failed())?;
     for check in ["key-commitment", "header-tag", "frames", "frames-root"] {
         checks.pass(check);
-    }
-    file.as_file().sync_all().map_err(failed())?;
-    if replace {
-        file.persist(out).map_err(|error| failed()(error.error))?;
-    } else {
-        file.persist_noclobber(out).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::FileExists(out.to_owned()),
-            _ => failed()(error.error),
-        })?;
     }
     Ok((opened.plaintext_bytes, sha256))
 }

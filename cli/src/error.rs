@@ -95,9 +95,20 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file is in the way.
+    /// A file is in the way of a wallet, which replaces none.
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),
+    /// A file is in the way of a download.
+    #[error("{} is there already", .0.display())]
+    OutExists(PathBuf),
+    /// A file was needed and something else is there.
+    #[error("{} is {is}, not a file", path.display())]
+    NotAFile {
+        /// Which one.
+        path: PathBuf,
+        /// What it is.
+        is: &'static str,
+    },
     /// Encrypting failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -150,7 +161,12 @@ impl Error {
             Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
             Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
             Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
-            Self::Term(_) | Self::Query(_) | Self::Invitation(_) | Self::Address(_) | Self::NoVault => Exit::Usage,
+            Self::Term(_)
+            | Self::Query(_)
+            | Self::Invitation(_)
+            | Self::Address(_)
+            | Self::NoVault
+            | Self::NotAFile { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -173,7 +189,8 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "bad-query",
             Self::Blind(_) => "not-blinded",
             Self::File { .. } => "file",
-            Self::FileExists(_) => "file-exists",
+            Self::FileExists(_) | Self::OutExists(_) => "file-exists",
+            Self::NotAFile { .. } => "not-a-file",
             Self::Seal(_) => "not-sealed",
             Self::Release(_) => "key-release",
             Self::Waited { .. } => "waited",
@@ -215,7 +232,9 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "Write a query like 'modality:mri AND (body:brain OR body:neck)'.",
             Self::Blind(_) => "Use 1 to 32 terms.",
             Self::File { .. } => "Check the name and that the file is yours to use.",
-            Self::FileExists(_) => "Choose another name, or say --force to replace it.",
+            Self::FileExists(_) => "Choose another file; a wallet is never replaced.",
+            Self::OutExists(_) => "Choose another name, or say --force to replace it.",
+            Self::NotAFile { .. } => "Name a file.",
             Self::Seal(SealError::BodyTooLarge) => "Files of more than 64 MiB are not taken yet; upload a smaller one.",
             Self::Seal(_) => {
                 "Check that the file can be read and that there is room for its ciphertext, then try again."

@@ -26,6 +26,7 @@ mod error;
 mod http;
 mod invitation;
 pub mod media;
+mod nameless;
 mod people;
 mod progress;
 mod receipt;

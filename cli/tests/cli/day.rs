@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chartseal_cli::{Client, DownloadOf, Error, NewRecord, NewRequest, Silent, Uploaded};
+use chartseal_cli::{Client, DownloadOf, Error, NewRecord, NewRequest, Progress, Silent, Stage, Uploaded};
 use chartseal_events::purpose::Purpose;
 use chartseal_events::{Code, Hash, Id};
 use chartseal_ledger::terms::Term;
@@ -122,8 +122,47 @@ fn an_empty_file_is_a_record_too() {
 fn a_file_that_is_there_is_not_replaced() {
     let day = Shared::new();
     std::fs::write(day.folder.path().join("out"), b"mine").expect("written");
-    assert!(matches!(day.download(), Err(Error::FileExists(_))));
+    assert!(matches!(day.download(), Err(Error::OutExists(_))));
     assert_eq!(std::fs::read(day.folder.path().join("out")).expect("there"), b"mine");
+}
+
+/// Looks into a folder whenever something moves.
+struct Watched<'a>(&'a Path, std::cell::RefCell<Vec<std::ffi::OsString>>);
+
+impl Progress for Watched<'_> {
+    fn begin(&self, _: Stage, _: u64) {}
+    fn end(&self) {}
+    fn passed(&self, _: &'static str) {}
+
+    fn advance(&self, _: u64) {
+        let entries = std::fs::read_dir(self.0).expect("there").flatten();
+        self.1.borrow_mut().extend(entries.map(|entry| entry.file_name()));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_download_that_is_killed_leaves_nothing_behind() {
+    let day = Shared::new();
+    let folder = day.folder.path().join("desk");
+    std::fs::create_dir(&folder).expect("made");
+    let watched = Watched(&folder, std::cell::RefCell::default());
+    day.bob.download(DownloadOf::Request(day.request), &folder.join("out"), false, &watched).expect("downloaded");
+    assert!(folder.join("out").exists());
+    // Whatever has a name while it is written keeps it when the program is killed.
+    assert_eq!(*watched.1.borrow(), Vec::<std::ffi::OsString>::new());
+}
+
+#[test]
+fn a_download_that_cannot_be_written_is_not_asked_for() {
+    let day = Shared::new();
+    let calls = day.vault.store().calls.len();
+    for out in ["", "no-such-folder/out", "new/"] {
+        let out = day.folder.path().join(out);
+        let refused = day.bob.download(DownloadOf::Request(day.request), &out, true, &Silent);
+        assert!(matches!(refused, Err(Error::NotAFile { .. } | Error::File { .. })), "{refused:?}");
+    }
+    assert_eq!(day.vault.store().calls.len(), calls, "no download is in the log that could not be written");
 }
 
 #[test]
