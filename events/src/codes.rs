@@ -52,7 +52,7 @@ codes! {
     BadId = "bad-id", 400, "The id is not a canonical ULID",
         "Ids are 26 upper-case Crockford characters, as the vault printed them.";
     BadField = "bad-field", 400, "A field's value is out of its documented bounds",
-        "See the field named in `detail` in docs/EVENT-LOG.md.";
+        "See the bounds of the member that `field` names in docs/EVENT-LOG.md.";
     BadJti = "bad-jti", 400, "The command's jti is not a ULID of the time it was signed",
         "Make a new ULID for every command, with the current time.";
     PrivateMismatch = "private-mismatch", 400, "The private part does not match its commitments",
@@ -145,6 +145,8 @@ codes! {
         "Request again.";
     GrantOver = "grant-over", 410, "The grant is over",
         "Request access again.";
+    TooMuchEvidence = "too-much-evidence", 409, "The history behind this is larger than one answer can carry",
+        "Keep further versions under a new record; a record's stream is shown whole until there are inclusion proofs.";
     BodyTooLarge = "body-too-large", 413, "The body is larger than this route takes",
         "See the limits in docs/EVENT-LOG.md.";
     UploadTooLarge = "upload-too-large", 413, "The encrypted body is larger than one upload takes",

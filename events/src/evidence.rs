@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::codes::Refusal;
-use crate::decide::{Cause, Decision, Draft, Facts, Observation, decide};
+use crate::decide::{Cause, Decision, Draft, Facts, Observation, authenticate, decide};
 use crate::encoding::Hash;
 use crate::event::{Event, EventRef, Outcome, Seen, StoredEvent};
 use crate::id::Kid;
@@ -48,6 +48,9 @@ pub struct Sound {
     pub view: View,
     /// Every event, in its stream's order.
     pub events: BTreeMap<StreamId, Vec<Event>>,
+    /// Events that could not be decided again, because the evidence shows no records. Their links and signatures hold. Whoever was shown a record
+    /// has none of these.
+    pub undecided: Vec<EventRef>,
 }
 
 impl Sound {
@@ -75,15 +78,21 @@ impl Evidence {
             Some((Outcome::Genesis(outcome), leaf)) if leaf == *genesis => outcome.origin.clone(),
             _ => return Err(Unsound::Genesis),
         };
+        let mut undecided = Vec::new();
         for folded in streams.values() {
             for (event, before) in folded.events.iter().zip(&folded.histories) {
-                let view = view_of(event, before, &streams)?;
-                rerun(event, &view, &origin)?;
+                let (view, whole) = view_of(event, before, &streams)?;
+                if whole {
+                    rerun(event, &view, &origin)?;
+                } else {
+                    check_signature(event, &view, &origin)?;
+                    undecided.push(event.place);
+                }
             }
         }
         let view = View::new(streams.values().filter_map(|folded| folded.histories.last().cloned()));
         let events = streams.into_iter().map(|(stream, folded)| (stream, folded.events)).collect();
-        Ok(Sound { view, events })
+        Ok(Sound { view, events, undecided })
     }
 }
 
@@ -98,11 +107,18 @@ fn fold(stream: StreamId, bodies: &[String]) -> Result<Folded, FoldError> {
     Ok(Folded { events, histories })
 }
 
-/// The view that the event says it was decided in.
-fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>) -> Result<View, Unsound> {
+/// The view that the event says it was decided in, and whether it is whole: evidence may withhold records, all or none.
+fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>) -> Result<(View, bool), Unsound> {
     let mut histories = vec![before.clone()];
+    let mut whole = true;
+    let is_record = |stream: &StreamId| matches!(stream, StreamId::Record(_));
+    let records_withheld = !streams.keys().any(is_record);
     for Seen(stream, seq, leaf) in &event.seen {
         let missing = Unsound::Seen(event.place, EventRef { stream: *stream, seq: *seq });
+        if is_record(stream) && records_withheld {
+            whole = false;
+            continue;
+        }
         let index = usize::try_from(*seq).ok().and_then(|seq| seq.checked_add(1)).ok_or(missing)?;
         let history = streams.get(stream).and_then(|folded| folded.histories.get(index)).ok_or(missing)?;
         if history.head.is_none_or(|head| head.leaf != *leaf) || *stream == event.place.stream {
@@ -120,7 +136,16 @@ fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>
             histories.push(History::empty(stream));
         }
     }
-    Ok(View::new(histories))
+    Ok((View::new(histories), whole))
+}
+
+/// What can be checked of an event whose record is withheld: that its command was signed, in time, for this vault, by who may sign. An event without
+/// a command never relies on a record of another stream.
+fn check_signature(event: &Event, view: &View, origin: &str) -> Result<(), Unsound> {
+    let refused = |refusal| Unsound::Refused(event.place, refusal);
+    let command = event.command.as_ref().ok_or(Unsound::OtherOutcome(event.place))?;
+    command.check_claims(origin, event.at_ms).map_err(refused)?;
+    authenticate(view, command).map(|_| ()).map_err(refused)
 }
 
 /// Decides again and compares.

@@ -24,7 +24,7 @@ POLL_SECONDS = 0.03
 # Log lines of a function shown with a failure.
 SHOWN_LINES = 10
 # Settings that the emulator cannot honour (infra/local/README.md); a caller's own value wins.
-EMULATED = {"TaskResultScope": "any", "TlsOnlyBucket": "false", "EncryptionContextConditions": "false"}
+EMULATED = {"TaskResultScope": "any", "TlsOnlyBucket": "false", "EncryptionContextConditions": "false", "StreamConditions": "false"}
 DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 RUNNING = "_IN_PROGRESS"
 # A zip's timestamps are part of its bytes: the same binary must give the same zip.

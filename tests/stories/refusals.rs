@@ -191,7 +191,29 @@ fn strangers_get_404_for_what_they_may_not_see() {
     assert!(carla.records(10).expect("listed").is_empty());
     assert!(carla.requests(10).expect("listed").is_empty());
     let missing = carla.vault.get_raw("/no/such/route", None).expect("an answer");
-    assert_eq!(missing.status, 404);
+    assert_eq!(code(&missing), Code::NoRoute);
+}
+
+#[test]
+fn asking_for_a_record_does_not_open_its_history() {
+    let stack = Stack::usual();
+    let (anna, benedikt) = (Hospital::verified(stack, "St. Anna"), Hospital::verified(stack, "St. Benedikt"));
+    let record = anna.keep(sample(10).path(), &[]).record;
+    let stream = chartseal_events::StreamId::Record(record);
+    let request = benedikt.ask(record);
+    let shown = |client: &Client| {
+        client.request(request).expect("shown").view.evidence.expect("evidence").0.contains_key(&stream)
+    };
+    assert!(!shown(&benedikt), "not by asking");
+    let operator = stack.operator();
+    let looked_at = operator.wait_request(request, "verified", chartseal_tests::people::PATIENCE).expect("verified");
+    assert!(shown(&operator) && shown(&anna), "operators and the owner see it");
+    assert!(!shown(&benedikt), "not by waiting");
+    operator.deny(&looked_at, "no").expect("denied");
+    assert!(!shown(&benedikt), "not after a denial");
+    let granted = benedikt.granted(stack, record);
+    let evidence = benedikt.request(granted).expect("shown").view.evidence.expect("evidence");
+    assert!(evidence.0.contains_key(&stream), "with a live grant");
 }
 
 #[test]

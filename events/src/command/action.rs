@@ -286,7 +286,7 @@ impl Announcement {
 }
 
 /// `type/subtype` with the restricted names of RFC 6838 section 4.2, lower case, no parameters.
-fn is_media_type(text: &str) -> bool {
+pub fn is_media_type(text: &str) -> bool {
     let restricted = |name: &str| {
         name.len() <= 127
             && name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())

@@ -41,6 +41,7 @@ pub const ROUTES: &[Route<Call>] = &[Route {
     access: Access::Command,
     call: Call::Download,
     codes: &[
+        Code::TooMuchEvidence,
         Code::ProviderPending,
         Code::ProviderSuspended,
         Code::NotApproved,

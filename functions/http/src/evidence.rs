@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartseal_events::StreamId;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::evidence::Evidence;
+use chartseal_events::{Code, StreamId};
 use chartseal_infra::ports::{EventStore, StoreError};
 use futures_util::future::try_join_all;
 
@@ -20,6 +20,23 @@ pub async fn evidence_closure<E: EventStore>(
     events: &E,
     streams: impl IntoIterator<Item = StreamId>,
 ) -> Result<Evidence, Failure> {
+    closure(events, streams, |_| true).await
+}
+
+/// The same without the records that were seen, and without what only they lead to: for somebody who may know of a request, but not what happens to
+/// its record. `Evidence::verify` says which events could not be decided again for want of it.
+pub async fn evidence_without_records<E: EventStore>(
+    events: &E,
+    streams: impl IntoIterator<Item = StreamId>,
+) -> Result<Evidence, Failure> {
+    closure(events, streams, |stream| !matches!(stream, StreamId::Record(_))).await
+}
+
+async fn closure<E: EventStore>(
+    events: &E,
+    streams: impl IntoIterator<Item = StreamId>,
+    shown: impl Fn(&StreamId) -> bool,
+) -> Result<Evidence, Failure> {
     let mut found = BTreeMap::new();
     let mut wanted: BTreeSet<StreamId> = streams.into_iter().collect();
     let mut size_bytes = 0;
@@ -29,12 +46,12 @@ pub async fn evidence_closure<E: EventStore>(
         wanted.clear();
         for (stream, stored) in loaded {
             size_bytes += stored.iter().map(|event| event.body.len()).sum::<usize>();
-            wanted.extend(seen_by(&stored)?);
+            wanted.extend(seen_by(&stored)?.into_iter().filter(&shown));
             found.insert(stream, stored.into_iter().map(|event| event.body).collect());
         }
         wanted.retain(|stream| !found.contains_key(stream));
         if found.len() + wanted.len() > MAX_EVIDENCE_STREAMS || size_bytes > MAX_EVIDENCE_BYTES {
-            return Err(StoreError::Damaged { what: "more evidence than an answer can carry".to_owned() }.into());
+            return Err(Code::TooMuchEvidence.into());
         }
     }
     Ok(Evidence(found))

@@ -50,7 +50,7 @@ pub use admission::{Admitted, Submission, accept, admit, same};
 pub use answer::Answer;
 pub use chartseal_infra::road::Failure;
 pub use environment::{ConfigError, Environment};
-pub use evidence::{MAX_EVIDENCE_BYTES, MAX_EVIDENCE_STREAMS, evidence_closure};
+pub use evidence::{MAX_EVIDENCE_BYTES, MAX_EVIDENCE_STREAMS, evidence_closure, evidence_without_records};
 pub use incoming::Incoming;
 pub use listing::{DEFAULT_PAGE, MAX_CURSOR_BYTES, MAX_PAGE, Paging};
 pub use problem::problem;

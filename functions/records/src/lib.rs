@@ -78,7 +78,7 @@ const fn read(pattern: &'static str, call: Call, codes: &'static [Code]) -> Rout
 pub const ROUTES: &[Route<Call>] = &[
     command("/records", Call::Create, &[Code::ProviderPending, Code::ProviderSuspended]),
     read("/records", Call::List, &[Code::BadField]),
-    read("/records/{id}", Call::Show, &[]),
+    read("/records/{id}", Call::Show, &[Code::TooMuchEvidence]),
     command(
         "/records/{id}/versions",
         Call::AddVersion,
@@ -101,7 +101,7 @@ pub const ROUTES: &[Route<Call>] = &[
     command(
         "/records/{id}/download",
         Call::Download,
-        &[Code::ProviderPending, Code::ProviderSuspended, Code::NotUploaded],
+        &[Code::ProviderPending, Code::ProviderSuspended, Code::NotUploaded, Code::TooMuchEvidence],
     ),
 ];
 

@@ -70,7 +70,13 @@ pub const ROUTES: &[Route<Call>] = &[
         Call::Suspend,
         &[Code::NotOperator, Code::NotRegistered, Code::AlreadySuspended],
     ),
-    Route { method: "GET", pattern: "/providers/{id}", access: Access::Read, call: Call::Show, codes: &[] },
+    Route {
+        method: "GET",
+        pattern: "/providers/{id}",
+        access: Access::Read,
+        call: Call::Show,
+        codes: &[Code::TooMuchEvidence],
+    },
 ];
 
 impl<E: EventStore, C: Clock> Service for Register<E, C> {

@@ -51,7 +51,13 @@ pub const ROUTES: &[Route<Call>] = &[
         codes: &[Code::ProviderPending, Code::ProviderSuspended, Code::OwnRecord, Code::NotUploaded],
     },
     Route { method: "GET", pattern: "/requests", access: Access::Read, call: Call::List, codes: &[Code::BadField] },
-    Route { method: "GET", pattern: "/requests/{id}", access: Access::Read, call: Call::Show, codes: &[] },
+    Route {
+        method: "GET",
+        pattern: "/requests/{id}",
+        access: Access::Read,
+        call: Call::Show,
+        codes: &[Code::Conflict, Code::TooMuchEvidence],
+    },
 ];
 
 impl<E: EventStore, I: Index, C: Clock> Service for Requests<E, I, C> {

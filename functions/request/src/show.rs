@@ -4,7 +4,9 @@ use chartseal_events::evidence::Evidence;
 use chartseal_events::state::{Request, RequestState};
 use chartseal_events::wire::{RequestPage, RequestView};
 use chartseal_events::{Code, EventRef, Hash, Id, StreamId};
-use chartseal_http::{Answer, Failure, Incoming, Paging, PathValues, Reader, evidence_closure, reader};
+use chartseal_http::{
+    Answer, Failure, Incoming, Paging, PathValues, Reader, evidence_closure, evidence_without_records, reader,
+};
 use chartseal_infra::ports::{Clock, EventStore, Index, IndexList};
 use chartseal_infra::road;
 use futures_util::future::try_join_all;
@@ -57,7 +59,15 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
     let reader = reader(incoming, &vault.origin, &vault.events, now_ms).await?;
     let id = path.id("id")?;
     let request = view(vault, reader, id, now_ms).await?.ok_or(Code::NotFound)?;
-    let evidence = evidence_closure(&vault.events, [StreamId::Request(id)]).await?;
+    // Asking for a record does not open its history: that is for its owner, for operators, and for who has a live grant.
+    let entitled = reader.provider().is_none_or(|provider| provider == request.owner)
+        || request.until.is_some_and(|until_ms| now_ms < until_ms);
+    let stream = [StreamId::Request(id)];
+    let evidence = if entitled {
+        evidence_closure(&vault.events, stream).await?
+    } else {
+        evidence_without_records(&vault.events, stream).await?
+    };
     Answer::ok(&with_evidence(request, evidence)?)
 }
 

@@ -67,6 +67,35 @@ fn nobody_deletes_or_changes_events() {
 }
 
 #[test]
+fn whoever_writes_events_writes_to_streams_of_its_own_kinds() {
+    let kinds = ["'vault'", "'provider/*'", "'staff/*'", "'record/*'", "'request/*'", "'search/*'"];
+    let writes = |text: &str| {
+        let of_events = |one: &&String| one.contains("dynamodb:PutItem") && one.contains("EventsTable");
+        statements(text).iter().filter(of_events).cloned().collect::<Vec<_>>()
+    };
+    let mut found = Vec::new();
+    for (name, text) in functions() {
+        for statement in writes(&text) {
+            assert!(
+                statement.contains("StreamBound") && statement.contains("dynamodb:LeadingKeys"),
+                "{name}: {statement}"
+            );
+            found.push((name.clone(), kinds.map(|kind| statement.contains(kind))));
+        }
+    }
+    let of = |kind: &str| {
+        let index = kinds.iter().position(|known| *known == kind).unwrap();
+        found.iter().filter(|(_, may)| may[index]).map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("'vault'"), ["genesis", "register"]);
+    assert_eq!(of("'staff/*'"), ["register"]);
+    assert_eq!(of("'provider/*'"), ["register"]);
+    assert_eq!(of("'search/*'"), ["search"]);
+    assert_eq!(of("'record/*'"), ["commit", "issue-key", "records", "sweeper"]);
+    assert_eq!(of("'request/*'"), ["decide", "download", "issue-key", "request", "sweeper", "workflow"]);
+}
+
+#[test]
 fn no_right_is_on_everything_but_by_the_emulators_parameter() {
     for (name, text) in functions() {
         for statement in statements(&text).iter().filter(|one| one.contains("'*'")) {
