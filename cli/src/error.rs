@@ -57,6 +57,9 @@ pub enum Error {
         /// Its HTTP status.
         status: u16,
     },
+    /// The object store no longer takes the body at the address that the vault gave.
+    #[error("the object store refused (HTTP 403): the upload's address has expired")]
+    UploadExpired,
     /// The address of a vault cannot be used.
     #[error("{0} cannot be a vault's address: it must be https, or http on this machine")]
     Address(String),
@@ -109,6 +112,12 @@ pub enum Error {
         /// What it is.
         is: &'static str,
     },
+    /// What is said about a file could not be announced.
+    #[error("{0} is not a media type")]
+    MediaType(String),
+    /// A label could not be announced.
+    #[error("the label {0}")]
+    Label(&'static str),
     /// Encrypting failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -157,7 +166,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Tampered(_) | Self::Wallet(WalletError::Tampered) => Exit::Tampering,
-            Self::Unreachable { .. } | Self::Waited { .. } => Exit::TryAgain,
+            Self::Unreachable { .. } | Self::Waited { .. } | Self::UploadExpired => Exit::TryAgain,
             Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
             Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
             Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
@@ -166,7 +175,9 @@ impl Error {
             | Self::Invitation(_)
             | Self::Address(_)
             | Self::NoVault
-            | Self::NotAFile { .. } => Exit::Usage,
+            | Self::NotAFile { .. }
+            | Self::MediaType(_)
+            | Self::Label(_) => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -179,6 +190,7 @@ impl Error {
             Self::Unreachable { .. } => "unreachable",
             Self::Undocumented { .. } => "undocumented-answer",
             Self::StorageRefused { .. } => "storage-refused",
+            Self::UploadExpired => "upload-expired",
             Self::Address(_) => "bad-address",
             Self::NoVault => "no-vault",
             Self::EmptyVault => "empty-vault",
@@ -191,6 +203,8 @@ impl Error {
             Self::File { .. } => "file",
             Self::FileExists(_) | Self::OutExists(_) => "file-exists",
             Self::NotAFile { .. } => "not-a-file",
+            Self::MediaType(_) => "bad-media-type",
+            Self::Label(_) => "bad-label",
             Self::Seal(_) => "not-sealed",
             Self::Release(_) => "key-release",
             Self::Waited { .. } => "waited",
@@ -218,6 +232,9 @@ impl Error {
                 "Check the address given with --api, and that client and vault have the same version."
             }
             Self::StorageRefused { .. } => "Run the same command again; if it stays, tell the vault's operators.",
+            Self::UploadExpired => {
+                "Nothing was uploaded. Check the clock and the network's speed, then run the same command again."
+            }
             Self::Address(_) => "Give the address as the vault's operators gave it, for example https://vault.example.",
             Self::NoVault => {
                 "Connect it: `chartseal operator connect --api URL`, or `chartseal provider register` with an invitation."
@@ -235,13 +252,17 @@ impl Error {
             Self::FileExists(_) => "Choose another file; a wallet is never replaced.",
             Self::OutExists(_) => "Choose another name, or say --force to replace it.",
             Self::NotAFile { .. } => "Name a file.",
+            Self::MediaType(_) => {
+                "Write it in lower case as type/subtype without parameters, for example application/dicom."
+            }
+            Self::Label(_) => "Choose a shorter one, of characters that can be typed.",
             Self::Seal(SealError::BodyTooLarge) => "Files of more than 64 MiB are not taken yet; upload a smaller one.",
             Self::Seal(_) => {
                 "Check that the file can be read and that there is room for its ciphertext, then try again."
             }
             Self::Release(_) => "Check that the wallet is the one that is registered.",
             Self::Waited { .. } => "Look again later; nothing is lost. A longer --timeout waits longer.",
-            Self::Settled { .. } => "See `chartseal request status` for who decided and why.",
+            Self::Settled { .. } => "See `chartseal request status` for the reason.",
             Self::NoSuchVersion { .. } => "See `chartseal record show` for the record's versions.",
             Self::Entropy => "Try again on a machine whose random source works.",
         })

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use chartseal_cli::{Error, Exit};
+use chartseal_cli::{Error, Exit, printable};
+use clap::error::ErrorKind;
 use serde_json::Value;
 
 /// Why a command failed.
@@ -24,6 +25,20 @@ impl Failure {
     /// The command line is wrong in a way that its parser cannot see.
     pub fn usage(what: impl Into<String>, advice: &'static str) -> Self {
         Self { what: what.into(), advice: advice.into(), code: "usage".into(), exit: Exit::Usage, done: None }
+    }
+
+    /// The command line is wrong, and its parser says why.
+    pub fn parser(error: &clap::Error) -> Self {
+        let what = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            "the command is not complete".to_owned()
+        } else {
+            // The first paragraph says what is wrong; the usage follows.
+            let text = error.render().to_string();
+            let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+            let first = printable(&lines.collect::<Vec<_>>().join(" "));
+            first.strip_prefix("error: ").unwrap_or(&first).to_owned()
+        };
+        Self::usage(what, "See `chartseal help`, or say --help after the command.")
     }
 
     /// With what was done before.

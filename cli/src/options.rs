@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chartseal_events::Id;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -76,6 +78,16 @@ pub enum Group {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// Reads an id, and says in a person's words what is wrong with another text.
+pub fn id(text: &str) -> Result<Id, &'static str> {
+    text.parse().map_err(|_| "it is not an id: 26 upper-case characters as the vault printed them")
+}
+
+/// Reads how many of something are wanted.
+pub fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// A day in seconds.

@@ -47,6 +47,9 @@ impl Client {
     /// Searches. Every hit's event is checked; that nothing was left out, the vault does not prove yet.
     pub fn search(&self, query: &str) -> Result<Found, Error> {
         let query = Query::parse(query)?;
+        if self.wallet.provider().is_none() {
+            return Err(Error::WrongWallet("the wallet of a registered hospital; operators do not search"));
+        }
         let terms: Vec<Term> = query.distinct_terms().into_iter().collect();
         let private = query.with_tokens(&self.tokens(&terms)?)?.to_json();
         let call = Call::new("/search", SearchPerform {});

@@ -114,5 +114,11 @@ fn first_line(path: &Path) -> Result<Passphrase, Failure> {
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_PASSPHRASE_BYTES).read_to_string(&mut text).map_err(failed)?;
-    Ok(Passphrase::new(text.lines().next().unwrap_or_default()))
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Passphrase::new(line)),
+        _ => {
+            let what = format!("the first line of the passphrase file {} is empty", path.display());
+            Err(Failure::usage(what, "Write the wallet's passphrase into the first line of the file."))
+        }
+    }
 }

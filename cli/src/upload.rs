@@ -12,7 +12,7 @@ use std::time::Duration;
 use chartseal_envelope::{
     Context, DataKey, FrameBytes, MAX_BODY_BYTES, SealError, Sealed, Sealing, WrappedKey, body_bytes, seal,
 };
-use chartseal_events::command::{RecordCreate, RecordVersion};
+use chartseal_events::command::{RecordCreate, RecordVersion, is_media_type};
 use chartseal_events::wire::{AnnouncedUpload, CreatedRecord, PresignedCall};
 use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
 use chartseal_ledger::terms::{Facet, Term, Token, index_terms};
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::announcement;
 use crate::client::{Call, Client, Taken};
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::http::{MAX_TRANSFERS, Patience};
 use crate::progress::{Counted, Progress, Stage};
 use crate::records::check_wrapped;
@@ -44,6 +44,27 @@ pub struct NewRecord<'a> {
     pub label: Option<&'a str>,
     /// What it is found by; blinded. `provider:<own id>` is added.
     pub terms: &'a [Term],
+}
+
+impl NewRecord<'_> {
+    /// Longest label, as the vault's rules for an announcement's private part say.
+    pub const MAX_LABEL_BYTES: usize = 200;
+
+    /// Refuses here what the announcement would be refused for.
+    pub fn check(&self) -> Result<(), Error> {
+        self.checked_file().map(drop)
+    }
+
+    fn checked_file(&self) -> Result<File, Error> {
+        if !is_media_type(self.media_type) {
+            return Err(Error::MediaType(printable(self.media_type)));
+        }
+        match self.label {
+            Some(label) if label.len() > Self::MAX_LABEL_BYTES => Err(Error::Label("is longer than 200 bytes")),
+            Some(label) if label.contains('\0') => Err(Error::Label("has a character NUL")),
+            _ => checked_file(self.path),
+        }
+    }
 }
 
 /// A version of a record that has its data key, and nothing else yet.
@@ -92,8 +113,8 @@ pub struct Uploaded {
 impl Client {
     /// Uploads a file as a new record.
     pub fn upload(&self, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
-        let file = checked_file(new.path)?;
-        // Before anything is created: the terms may be refused.
+        // Before anything is created: a record that is never announced would stand open for ever.
+        let file = new.checked_file()?;
         let tokens = self.record_tokens(new.terms)?;
         let created = self.create_record()?;
         self.fill(&created, file, new, &tokens, progress)
@@ -101,7 +122,7 @@ impl Client {
 
     /// Uploads a file as a new version of one's own record.
     pub fn upload_version(&self, record: Id, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
-        let file = checked_file(new.path)?;
+        let file = new.checked_file()?;
         let tokens = self.record_tokens(new.terms)?;
         let created = self.create_version(record)?;
         self.fill(&created, file, new, &tokens, progress)
@@ -202,6 +223,8 @@ impl Client {
             let passing = match outcome {
                 Ok(200..300 | 412) => return Ok(()),
                 Ok(status) if status >= 500 || status == 409 => Error::StorageRefused { status },
+                // The signature covers what is sent, and that is what was announced: only the time can be wrong.
+                Ok(403) => return Err(Error::UploadExpired),
                 Ok(status) => return Err(Error::StorageRefused { status }),
                 Err(error) => error,
             };
@@ -261,11 +284,13 @@ fn spool_failed(error: io::Error) -> Error {
 
 /// Opens a file, and refuses one that would not fit before anything is created for it.
 fn checked_file(path: &Path) -> Result<File, Error> {
-    let file = File::open(path).map_err(Error::file(path))?;
-    let metadata = file.metadata().map_err(Error::file(path))?;
-    if metadata.is_dir() {
-        return Err(Error::file(path)(io::Error::from(io::ErrorKind::IsADirectory)));
+    // Before it is opened: a pipe would wait for somebody who writes.
+    let metadata = path.metadata().map_err(Error::file(path))?;
+    if !metadata.is_file() {
+        let is = if metadata.is_dir() { "a folder" } else { "a device or a pipe" };
+        return Err(Error::NotAFile { path: path.to_owned(), is });
     }
+    let file = File::open(path).map_err(Error::file(path))?;
     if body_bytes(metadata.len(), FrameBytes::DEFAULT) > MAX_BODY_BYTES {
         return Err(SealError::BodyTooLarge.into());
     }
@@ -283,5 +308,49 @@ impl<R: Read> Read for Hashed<R> {
         let read = self.inner.read(buffer)?;
         self.digest.update(&buffer[..read]);
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chartseal_events::Action;
+    use chartseal_events::command::Announcement;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_label_is_the_vaults() {
+        let zeros = "A".repeat(43);
+        let announcement: Announcement = serde_json::from_value(json!({
+            "record": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "version": 1, "media_type": "text/plain", "suite": "0478",
+            "message_id": zeros, "commitment": zeros, "frame_bytes": 4096, "body_bytes": 40,
+            "frames_root": "00".repeat(32), "parts_root": "00".repeat(32),
+        }))
+        .expect("an announcement");
+        let rules = Action::from(announcement).private_rules();
+        let label = rules.iter().find(|rule| rule.name == "label").expect("a rule");
+        assert_eq!((label.max_bytes, label.required), (NewRecord::MAX_LABEL_BYTES, false));
+    }
+
+    #[test]
+    fn what_would_be_refused_is_refused_here() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("scan");
+        std::fs::write(&path, b"x").expect("written");
+        let long = "\u{fc}".repeat(101);
+        let good = NewRecord { path: &path, media_type: "text/plain", label: Some(&long[..200]), terms: &[] };
+        good.check().expect("good");
+        let bad = [
+            (NewRecord { media_type: "Text/Plain; charset=utf-8", ..good }, "bad-media-type"),
+            (NewRecord { label: Some(&long), ..good }, "bad-label"),
+            (NewRecord { label: Some("a\0"), ..good }, "bad-label"),
+            (NewRecord { path: folder.path(), ..good }, "not-a-file"),
+            (NewRecord { path: Path::new("/dev/null"), ..good }, "not-a-file"),
+        ];
+        for (new, code) in bad {
+            let error = new.check().expect_err(code);
+            assert_eq!((&*error.code(), error.exit()), (code, crate::error::Exit::Usage));
+        }
     }
 }

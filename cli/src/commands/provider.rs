@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Answered;
 use crate::failure::Failure;
+use crate::options::id;
 use crate::output::{self, Output};
 use crate::session::Session;
 
@@ -32,6 +33,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  chartseal --wallet operator.wallet provider verify 01JDB3YQ7X0000000000000000")]
     Verify {
         /// The cloud ID.
+        #[arg(value_parser = id)]
         provider: Id,
     },
     /// Suspend a provider (operators).
@@ -40,6 +42,7 @@ pub enum Command {
     )]
     Suspend {
         /// The cloud ID.
+        #[arg(value_parser = id)]
         provider: Id,
         /// Why; kept beside the event, for operators.
         #[arg(long)]
@@ -49,6 +52,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet provider show")]
     Show {
         /// The cloud ID.
+        #[arg(value_parser = id)]
         provider: Option<Id>,
     },
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Answered;
 use crate::bars::Bars;
 use crate::failure::Failure;
+use crate::options::{at_least_one, id};
 use crate::output::{self, Output};
 use crate::session::Session;
 
@@ -36,6 +37,7 @@ pub enum Command {
     )]
     Version {
         /// The record.
+        #[arg(value_parser = id)]
         record: Id,
         /// The file.
         file: PathBuf,
@@ -46,13 +48,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet record list --limit 20")]
     List {
         /// The newest so many.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = at_least_one())]
         limit: usize,
     },
     /// Show a record and its versions.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet record show 01JDB3YQ7X0000000000000000")]
     Show {
         /// The record.
+        #[arg(value_parser = id)]
         record: Id,
     },
     /// Download, check and decrypt: your own record by its id, another's by the request that was approved.
@@ -71,7 +74,7 @@ pub struct Description {
     /// Short for `--term type:KIND`.
     #[arg(long = "type", value_name = "KIND")]
     kind: Option<String>,
-    /// What it is called; private, for its parties.
+    /// What it is called; private, for the owner.
     #[arg(long)]
     label: Option<String>,
     /// Media type; by default guessed from the file's name.
@@ -83,10 +86,10 @@ pub struct Description {
 #[derive(Debug, Args)]
 pub struct Download {
     /// Your own record.
-    #[arg(required_unless_present = "request")]
+    #[arg(required_unless_present = "request", value_parser = id)]
     record: Option<Id>,
     /// The request that was approved.
-    #[arg(long, conflicts_with = "record")]
+    #[arg(long, conflicts_with = "record", value_parser = id)]
     request: Option<Id>,
     /// Of your own record; by default the latest version.
     #[arg(long, value_name = "N", conflicts_with = "request")]
@@ -119,6 +122,7 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
         Command::Upload { files, description } => upload(files, description, session, output),
         Command::Version { record, file, description } => {
             let terms = description.terms()?;
+            description.of(file, &terms).check()?;
             let client = session.client()?;
             let one = timed(output, file, || {
                 client.upload_version(*record, &description.of(file, &terms), &Bars::default())
@@ -133,6 +137,8 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
 
 fn upload(files: &[PathBuf], description: &Description, session: &Session, output: &Output) -> Answered {
     let terms = description.terms()?;
+    // All of them, before the passphrase is asked for and the first is sent.
+    files.iter().try_for_each(|file| description.of(file, &terms).check())?;
     let client = session.client()?;
     let mut records = Vec::new();
     for file in files {

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::Answered;
-use crate::options::DAY_S;
+use crate::options::{DAY_S, at_least_one, id};
 use crate::output::{self, Output};
 use crate::session::Session;
 
@@ -33,6 +33,7 @@ pub enum Command {
     )]
     Status {
         /// The request.
+        #[arg(value_parser = id)]
         request: Id,
         /// Wait until it is in this state.
         #[arg(long, value_name = "STATE", value_parser = ["verified", "approved", "denied", "expired", "over"])]
@@ -45,7 +46,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  chartseal --wallet operator.wallet request list --limit 20")]
     List {
         /// The newest so many.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = at_least_one())]
         limit: usize,
     },
     /// Approve a request (operators).
@@ -54,6 +55,7 @@ pub enum Command {
     )]
     Approve {
         /// The request.
+        #[arg(value_parser = id)]
         request: Id,
         /// Wait until the requester has been verified.
         #[arg(long)]
@@ -68,6 +70,7 @@ pub enum Command {
     )]
     Deny {
         /// The request.
+        #[arg(value_parser = id)]
         request: Id,
         /// What the requester is told.
         #[arg(long)]
@@ -79,6 +82,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Create {
     /// The record, as the search shows it.
+    #[arg(value_parser = id)]
     record: Id,
     /// Its version, as the search shows it.
     #[arg(long, value_name = "N", default_value_t = 1)]
