@@ -58,7 +58,7 @@ pub enum Error {
         status: u16,
     },
     /// The object store no longer takes the body at the address that the vault gave.
-    #[error("the object store refused (HTTP 403): the upload's address has expired")]
+    #[error("the object store refused the upload (HTTP 403): its address has most likely expired")]
     UploadExpired,
     /// The address of a vault cannot be used.
     #[error("{0} cannot be a vault's address: it must be https, or http on this machine")]

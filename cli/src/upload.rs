@@ -223,7 +223,7 @@ impl Client {
             let passing = match outcome {
                 Ok(200..300 | 412) => return Ok(()),
                 Ok(status) if status >= 500 || status == 409 => Error::StorageRefused { status },
-                // The signature covers what is sent, and that is what was announced: only the time can be wrong.
+                // What the address was signed for is what is sent: almost always the time is over.
                 Ok(403) => return Err(Error::UploadExpired),
                 Ok(status) => return Err(Error::StorageRefused { status }),
                 Err(error) => error,

@@ -47,6 +47,18 @@ fn a_whole_upload_survives_lost_answers() {
 }
 
 #[test]
+fn an_upload_whose_address_has_expired_says_so() {
+    let vault = FakeVault::start();
+    let ann = vault.hospital("St. Anna");
+    vault.store().uploads_expired = true;
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = upload(&ann, folder.path(), b"a record").expect_err("too late");
+    assert_eq!((&*error.code(), error.exit()), ("upload-expired", Exit::TryAgain), "{error}");
+    vault.store().uploads_expired = false;
+    upload(&ann, folder.path(), b"a record").expect("the same again works");
+}
+
+#[test]
 fn patience_ends() {
     let vault = FakeVault::start();
     let mut ann = vault.hospital("St. Anna");

@@ -179,6 +179,73 @@ fn exit_codes_are_kept() {
 }
 
 #[test]
+fn a_wrong_command_line_is_said_in_json_too() {
+    let desk = Desk::new();
+    let id = "01arz3ndektsv4rrffq69g5fav";
+    let wrong: [(&[&str], &str); 6] = [
+        (&["--json", "no-such-command"], "no-such-command"),
+        (&["record", "list", "--limit", "0", "--json"], "--limit"),
+        (&["request", "list", "--json", "--limit", "0"], "--limit"),
+        (&["record", "--json", "show", id], "26 upper-case characters"),
+        (&["--json", "record"], "not complete"),
+        (&["--json", "record", "download", "--force"], "--out <FILE>"),
+    ];
+    for (arguments, what) in wrong {
+        let ended = desk.bare(arguments);
+        let error = ended.json()["error"].clone();
+        assert_eq!((ended.code, &error["code"], &error["exit"]), (2, &Value::from("usage"), &Value::from(2)));
+        assert!(error["what"].as_str().is_some_and(|text| text.contains(what)), "{arguments:?}: {error}");
+        assert!(error["advice"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+    let text = desk.bare(&["record", "show", id]);
+    assert_eq!((text.code, text.stdout.as_str()), (2, ""), "as ever without --json");
+    for shown in [&["--json", "help"][..], &["--json", "--version"], &["record", "--json", "--help"]] {
+        let ended = desk.bare(shown);
+        assert!(ended.code == 0 && !ended.stdout.starts_with('{'), "{shown:?}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn an_upload_that_would_be_refused_leaves_no_open_record() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    desk.hospital("anna");
+    std::fs::write(desk.path("scan"), "x").expect("written");
+    let long = "x".repeat(201);
+    let wrong: [(&[&str], &str); 4] = [
+        (&["scan", "--media-type", "Text/Plain"], "bad-media-type"),
+        (&["scan", "--label", &long], "bad-label"),
+        (&["scan", "."], "not-a-file"),
+        (&["scan", "/dev/null"], "not-a-file"),
+    ];
+    for (arguments, code) in wrong {
+        let ended = desk.run("anna", &[&["record", "upload"], arguments].concat());
+        assert_eq!((ended.code, ended.json()["error"]["code"].as_str()), (2, Some(code)), "{}", ended.stderr);
+    }
+    let created = vault.store().calls.iter().filter(|(_, target)| target == "/records").count();
+    assert_eq!(created, 0);
+}
+
+#[test]
+fn what_is_said_helps() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    let search = desk.run("operator", &["search", "modality:mri"]);
+    assert_eq!((search.code, search.json()["error"]["code"].as_str()), (1, Some("wrong-wallet")), "{}", search.stderr);
+    assert!(search.stderr.contains("hospital"), "{}", search.stderr);
+    std::fs::write(desk.path("empty"), "\n").expect("written");
+    let empty = desk.bare(&["--wallet", "operator", "--passphrase-file", "empty", "record", "list"]);
+    assert!(empty.code == 2 && empty.stderr.contains("is empty"), "{}", empty.stderr);
+    let create = desk.run("x", &["operator", "init", "--out", "operator"]);
+    assert!(create.code == 1 && !create.stderr.contains("--force"), "{}", create.stderr);
+    let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let folder = desk.run("operator", &["record", "download", id, "--out", "."]);
+    assert!(folder.code == 2 && folder.stderr.contains("is a folder"), "{}", folder.stderr);
+    let there = desk.run("operator", &["record", "download", id, "--out", "empty"]);
+    assert!(there.code == 1 && there.stderr.contains("--force"), "{}", there.stderr);
+}
+
+#[test]
 fn waiting_that_ends_is_exit_code_4() {
     let (vault, desk) = (FakeVault::start(), Desk::new());
     desk.operator(&vault);

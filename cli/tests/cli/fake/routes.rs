@@ -48,6 +48,9 @@ fn object(store: &mut Store, request: &Request, place: &str) -> (u16, Vec<u8>) {
     if request.method == "GET" {
         return (200, store.blobs[&(record, version)].clone());
     }
+    if store.uploads_expired {
+        return (403, Vec::new());
+    }
     if store.blobs.contains_key(&(record, version)) {
         return (412, Vec::new());
     }

@@ -33,6 +33,8 @@ pub struct Store {
     pub clock_ms: i64,
     /// How far its `Date` header is from its clock.
     pub date_off_ms: i64,
+    /// Whether presigned uploads are over.
+    pub uploads_expired: bool,
 }
 
 impl Store {
@@ -49,6 +51,7 @@ impl Store {
             calls: Vec::new(),
             clock_ms: 0,
             date_off_ms: 0,
+            uploads_expired: false,
         }
     }
 
