@@ -66,7 +66,9 @@ async fn a_request_is_made_once_and_shown_to_its_parties() {
         assert_eq!(view.justification.as_deref(), Some("a transfer"));
         assert_eq!(view.head, accepted.event.leaf);
         let sound = view.evidence.expect("evidence").verify(&stage.genesis).expect("it proves itself");
-        assert!(sound.view.record(scan).is_some());
+        // Asking does not open the record's history.
+        assert_eq!(sound.view.record(scan).is_some(), wallet.kid != bob.kid);
+        assert_eq!(sound.undecided.is_empty(), wallet.kid != bob.kid);
     }
     let eve = stage.hospital("St. Eve").await;
     let get = stage.get(&eve, &format!("/requests/{request}"));
