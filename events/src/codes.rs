@@ -117,8 +117,8 @@ codes! {
         "Nothing is to be done.";
     LastOperator = "last-operator", 409, "A vault keeps at least one operator",
         "Add another operator first.";
-    VersionOpen = "version-open", 409, "The latest version has not been uploaded yet",
-        "Upload it, then create the next one.";
+    VersionOpen = "version-open", 409, "The latest version is announced and may still arrive",
+        "Upload it, or wait until its announcement has expired; then create the next one.";
     VersionUploaded = "version-uploaded", 409, "This version has been uploaded already",
         "Create a new version to change the record.";
     TooManyVersions = "too-many-versions", 409, "The record has as many versions as it can",

@@ -82,6 +82,8 @@ pub enum Cause<'a> {
 pub struct Facts {
     /// SHA-256 of the wrapped data key that was made.
     pub wrapped_sha256: Option<Hash>,
+    /// The version that the data key was made for; somebody else may have taken it in between.
+    pub version: Option<u32>,
     /// The deadline of what begins, Unix milliseconds.
     pub expires_at_ms: Option<u64>,
     /// How many records a search found.
@@ -134,7 +136,7 @@ pub fn decide(view: &View, cause: Cause<'_>, facts: &Facts, now_ms: u64) -> Resu
         Action::ProviderVerify(fields) => people::verify(view, command, &signer, fields),
         Action::ProviderSuspend(fields) => people::suspend(view, command, &signer, fields),
         Action::RecordCreate(_) => records::create(view, command, &signer, facts),
-        Action::RecordVersion(fields) => records::add_version(view, command, &signer, fields, facts),
+        Action::RecordVersion(fields) => records::add_version(view, command, &signer, fields, facts, now_ms),
         Action::RecordAnnounce(fields) => records::announce(view, command, &signer, fields, facts, now_ms),
         Action::RecordKey(fields) => records::owner_key(view, command, &signer, fields),
         Action::RecordDownload(fields) => records::owner_download(view, command, &signer, fields),

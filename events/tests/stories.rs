@@ -150,12 +150,12 @@ fn a_record_is_announced_uploaded_and_versioned() {
     let ann = world.member(10);
     let bob = world.member(11);
     let record = world.create(&ann);
-    assert_eq!(refused(world.run(&ann, RecordVersion { record })), Code::VersionOpen);
     assert_eq!(refused(world.run(&ann, RecordDownload { record, version: 1 })), Code::NotUploaded);
     assert_eq!(refused(world.run(&ann, World::announcement(record, 2, 1))), Code::NotFound);
     assert_eq!(refused(world.run(&bob, World::announcement(record, 1, 1))), Code::NotFound, "another's record");
 
     let announced = world.run(&ann, World::announcement(record, 1, 1)).expect("announced");
+    assert_eq!(refused(world.run(&ann, RecordVersion { record })), Code::VersionOpen, "it may still arrive");
     let again = world.run(&ann, World::announcement(record, 1, 1)).expect("the same run: a new URL, no new event");
     assert_eq!(announced, again);
     let mut lie = World::announcement(record, 1, 1);
@@ -182,6 +182,23 @@ fn a_record_is_announced_uploaded_and_versioned() {
     assert_eq!(key, KeyIssued { record, version: 1, seal_key: ann.seal_key }.into());
     assert_eq!(refused(world.run(&bob, RecordKey { record, version: 1 })), Code::NotFound);
     assert_eq!(refused(world.run(&ann, RecordKey { record, version: 3 })), Code::NotFound);
+}
+
+#[test]
+fn a_version_that_was_given_up_does_not_bar_the_next() {
+    let mut world = World::new();
+    let ann = world.member(10);
+    let record = world.uploaded(&ann);
+    world.run(&ann, RecordVersion { record }).expect("version 2, never announced");
+    world.run(&ann, RecordVersion { record }).expect("version 3");
+    world.run(&ann, World::announcement(record, 3, 3)).expect("announced");
+    assert_eq!(refused(world.run(&ann, RecordVersion { record })), Code::VersionOpen, "it may still arrive");
+    world.now_ms += 3_600_000;
+    world.run(&ann, RecordVersion { record }).expect("version 4: nobody waits for 3 any more");
+    let announced = world.run(&ann, World::announcement(record, 4, 4)).expect("announced").at.seq;
+    world.found(record, announced).expect("uploaded");
+    let view = world.view([StreamId::Record(record)]);
+    assert_eq!(view.record(record).expect("begun").latest_uploaded().expect("one").0, 4);
 }
 
 #[test]

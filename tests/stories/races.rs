@@ -126,6 +126,18 @@ fn the_same_jti_with_another_payload_is_refused() {
 }
 
 #[test]
+fn versions_made_at_once_are_different_versions() {
+    let stack = Stack::usual();
+    let anna = Hospital::verified(stack, "St. Anna");
+    let record = anna.keep(sample(10).path(), &[]).record;
+    let client = &anna.client;
+    let make = || -> Task<'_, u32> { Box::new(move || client.create_version(record).expect("made").version) };
+    let mut versions = at_once((0..4).map(|_| make()).collect());
+    versions.sort_unstable();
+    assert_eq!(versions, [2, 3, 4, 5]);
+}
+
+#[test]
 fn many_writers_to_one_record_leave_one_sound_stream() {
     let stack = Stack::usual();
     let anna = Hospital::verified(stack, "St. Anna");

@@ -28,18 +28,28 @@ pub(super) fn add_version(
     signer: &Signer<'_>,
     fields: &RecordVersion,
     facts: &Facts,
+    now_ms: u64,
 ) -> Result<Decision, Refusal> {
     let (_, provider, record) = owned(view, signer, fields.record)?;
     let stream = StreamId::Record(record.id);
     if let Some(done) = taken_before(view, stream, command)? {
         return Ok(done);
     }
-    if record.versions.last().is_none_or(|version| version.uploaded.is_none()) {
+    // A version whose upload was broken off must not bar the record for ever: only one that may still arrive does.
+    let awaited = |run: &Announced| run.status == AnnouncedStatus::Pending && now_ms < run.expires_at_ms;
+    if record
+        .versions
+        .last()
+        .is_none_or(|version| version.uploaded.is_none() && version.announced.values().any(awaited))
+    {
         return Err(Code::VersionOpen.into());
     }
     let version = u32::try_from(record.versions.len() + 1).map_err(|_| Code::TooManyVersions)?;
     if version > MAX_VERSIONS {
         return Err(Code::TooManyVersions.into());
+    }
+    if facts.version.is_some_and(|made_for| made_for != version) {
+        return Err(Code::Conflict.into());
     }
     let wrapped_sha256 = facts.wrapped_sha256.ok_or(Code::Internal)?;
     Ok(Draft::new(stream, RecordCreated { owner: provider.id, version, wrapped_sha256 }).into())

@@ -116,7 +116,12 @@ impl World {
     }
 
     pub fn facts(&self) -> Facts {
-        Facts { wrapped_sha256: Some(Hash([4; 32])), expires_at_ms: Some(self.now_ms + 3_600_000), hits: Some(0) }
+        Facts {
+            wrapped_sha256: Some(Hash([4; 32])),
+            version: None,
+            expires_at_ms: Some(self.now_ms + 3_600_000),
+            hits: Some(0),
+        }
     }
 
     /// Decides on a command and appends what follows.

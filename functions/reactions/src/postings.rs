@@ -20,10 +20,11 @@ pub(crate) async fn post<E: EventStore, I: Index>(
     let view = look(events, stream).await?;
     let Some(record) = view.record(record) else { return Ok(()) };
     let latest = record.latest_uploaded().map_or(version, |(latest, _)| latest);
-    // A version is created when the one before it is there, so each removes the one before it and none is left.
-    let stale = if latest > version { Some(version) } else { version.checked_sub(1) };
+    // Each version that arrives removes itself where a later one is there, else the last one that arrived before it. (Versions between them can have been
+    // given up.)
     let uploaded = |number| Some((number, record.version(number)?.uploaded.as_ref()?.announced));
-    if let Some((number, seq)) = stale.and_then(uploaded) {
+    let stale = if latest > version { uploaded(version) } else { (1..version).rev().find_map(uploaded) };
+    if let Some((number, seq)) = stale {
         index.remove(&entries(events, EventRef { stream, seq }, number).await?).await?;
     }
     Ok(())

@@ -48,7 +48,23 @@ pub async fn add_version<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     make(vault, &admitted).await
 }
 
+/// How often a key is made anew because somebody else took the version that it was made for.
+const MAX_ATTEMPTS: u32 = 4;
+
 async fn make<S: Store, B: Blobs, D: DataKeys, C: Clock>(
+    vault: &Records<S, B, D, C>,
+    admitted: &Admitted,
+) -> Result<Answer, Failure> {
+    for _ in 1..MAX_ATTEMPTS {
+        match make_once(vault, admitted).await {
+            Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict => {}
+            settled => return settled,
+        }
+    }
+    make_once(vault, admitted).await
+}
+
+async fn make_once<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     vault: &Records<S, B, D, C>,
     admitted: &Admitted,
 ) -> Result<Answer, Failure> {
@@ -71,7 +87,7 @@ async fn make<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let pair = vault.data_keys.generate(&of).await?;
     let sealed_key = seal_data_key(&pair.plaintext, &of, None, person, &seal_key)?;
     let wrapped = pair.wrapped;
-    let facts = Facts { wrapped_sha256: Some(Hash::of(&[&wrapped])), ..Facts::default() };
+    let facts = Facts { wrapped_sha256: Some(Hash::of(&[&wrapped])), version: Some(version), ..Facts::default() };
     let mut luggage = admitted.luggage(facts);
     luggage.keys.push(KeyItem::Wrapped { record, version, wrapped: wrapped.clone() });
     let taken = road::take(&vault.store, &vault.clock, command, &luggage).await?;
