@@ -14,6 +14,9 @@ use crate::merkle::{Hash, Tree};
 /// Bytes of one part of a multipart upload: 64 MiB. Every part but the last has exactly this size.
 pub const PART_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Most parts of a multipart upload; S3 takes no more.
+pub const MAX_PARTS: u64 = 10_000;
+
 /// The checksum that S3 states of an object with these parts' SHA-256 digests, in order: the digest itself where there is one part.
 pub fn parts_root(part_digests: &[[u8; 32]]) -> [u8; 32] {
     if let [only] = part_digests {
@@ -79,7 +82,7 @@ pub(crate) struct BodyDigests {
 pub(crate) struct FinishedDigests {
     pub(crate) body_bytes: u64,
     pub(crate) frames_root: Hash,
-    parts: Vec<Hash>,
+    pub(crate) parts: Vec<Hash>,
 }
 
 impl BodyDigests {

@@ -46,7 +46,7 @@ mod open;
 mod seal;
 
 pub use announcement::{Announcement, AnnouncementError};
-pub use digests::{PART_BYTES, parts_root};
+pub use digests::{MAX_PARTS, PART_BYTES, parts_root};
 pub use entropy::EntropyError;
 pub use frame::{
     FRAME_OVERHEAD_BYTES, FrameBytes, FrameBytesError, FrameError, MAX_FRAME_BYTES, MIN_FRAME_BYTES, body_bytes,

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
 use crate::aead::{Refused, TAG_BYTES};
-use crate::digests::{BodyDigests, PART_BYTES};
+use crate::digests::{BodyDigests, MAX_PARTS, PART_BYTES};
 use crate::entropy::{self, EntropyError};
 use crate::frame::{self, FINAL_HEAD_BYTES, FrameBytes};
 use crate::header::Header;
@@ -16,8 +16,8 @@ use crate::header_fields::{Context, WrappedKey};
 use crate::keys::{DataKey, MessageKeys};
 use crate::{Announcement, SUITE};
 
-/// Most bytes of a body: one part, because one PUT carries it.
-pub const MAX_BODY_BYTES: u64 = PART_BYTES;
+/// Most bytes of a body: as many parts as S3 takes, 625 GiB.
+pub const MAX_BODY_BYTES: u64 = PART_BYTES * MAX_PARTS;
 
 /// What to seal under and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -51,12 +51,14 @@ pub struct Sealed {
     pub frames_root: [u8; 32],
     /// The SHA-256 checksum that S3 states of the stored body, see [`crate::parts_root`].
     pub parts_root: [u8; 32],
+    /// SHA-256 of each part of the body, in order: every [`PART_BYTES`] bytes, the last one what is left.
+    pub parts: Vec<[u8; 32]>,
 }
 
 /// Why nothing was sealed. What was written of the body is useless and should be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The body would not fit into one upload.
+    /// The body would not fit into an upload.
     #[error("the record is too large: its body would have more than {MAX_BODY_BYTES} bytes")]
     BodyTooLarge,
     /// No random bytes for the message id.
@@ -127,6 +129,7 @@ pub fn seal_with_message_id(
         plaintext_bytes: run.plaintext_bytes,
         frames_root: digests.frames_root,
         parts_root: digests.parts_root(),
+        parts: digests.parts,
     })
 }
 

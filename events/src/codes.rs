@@ -131,6 +131,14 @@ codes! {
         "Encrypt the file again and announce the new run.";
     UploadExpired = "upload-expired", 410, "The announced upload has expired",
         "Announce the upload again.";
+    NotAnnounced = "not-announced", 409, "No such encryption run was announced for this version",
+        "Announce the run first, and name the message id of its header.";
+    NotInParts = "not-in-parts", 409, "This body is not uploaded in parts",
+        "Send it with the one PUT that its announcement was answered with; announce it again for a fresh address.";
+    UploadUnknown = "upload-unknown", 410, "There is no such multipart upload any more",
+        "Ask for parts without an upload_id; a new upload begins, and the parts are sent again.";
+    UploadIncomplete = "upload-incomplete", 409, "Parts of the upload are missing or are not the announced ones",
+        "Ask for every part's address again, send those that get one, and complete the upload once more.";
     OwnRecord = "own-record", 409, "The record belongs to your own provider",
         "Download it as its owner; no request is needed.";
     NotVerifiedYet = "request-not-verified", 409, "The requester is still being verified",
@@ -149,8 +157,8 @@ codes! {
         "Keep further versions under a new record; a record's stream is shown whole until there are inclusion proofs.";
     BodyTooLarge = "body-too-large", 413, "The body is larger than this route takes",
         "See the limits in docs/EVENT-LOG.md.";
-    UploadTooLarge = "upload-too-large", 413, "The encrypted body is larger than one upload takes",
-        "Bodies of more than 64 MiB are not taken yet.";
+    UploadTooLarge = "upload-too-large", 413, "The encrypted body is larger than an upload takes",
+        "An encrypted body has at most 625 GiB (10,000 parts of 64 MiB): cut the file into several records.";
     TooManyRequests = "too-many-requests", 429, "The provider's rate limit is reached",
         "Wait a minute.";
     QueryTooBroad = "query-too-broad", 400, "A term of the query is on too many records",

@@ -32,8 +32,16 @@ pub const MAX_TOKENS: usize = 32;
 pub const MIN_FRAME_BYTES: u32 = 64 * 1024;
 /// Largest frame of an encrypted record.
 pub const MAX_FRAME_BYTES: u32 = 1024 * 1024;
-/// Largest body that one presigned PUT takes; larger ones will go up in parts.
-pub const MAX_SINGLE_PUT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of every part of an upload but the last, and the largest body that one presigned PUT takes: 64 MiB.
+pub const PART_BYTES: u64 = 64 * 1024 * 1024;
+/// Most parts of an upload; S3 takes no more.
+pub const MAX_PARTS: u32 = 10_000;
+/// Largest encrypted body of a record: 625 GiB.
+pub const MAX_RECORD_BODY_BYTES: u64 = PART_BYTES * MAX_PARTS as u64;
+/// Most parts that one call asks addresses for.
+pub const MAX_PARTS_ASKED: usize = 100;
+/// Longest upload id; S3's have about 130 characters.
+pub const MAX_UPLOAD_ID_BYTES: usize = 1024;
 /// Longest media type (RFC 6838 allows 127 + 1 + 127).
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Most operators of a vault.

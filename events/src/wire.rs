@@ -136,12 +136,74 @@ wire! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_key: Option<SealedDataKey>,
     }
-    /// Where to send the body that was announced.
+    /// Where to send the body that was announced: `upload` where one PUT carries it, else `parts`.
     AnnouncedUpload {
         /// `record.announced.v1`
         event: Receipt,
-        /// A presigned PUT.
-        upload: PresignedCall,
+        /// A presigned PUT of a body of at most 64 MiB.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upload: Option<PresignedCall>,
+        /// How a larger body is cut; `POST /records/{id}/upload/parts` gives the addresses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parts: Option<PartsPlan>,
+    }
+    /// How a body is cut into parts.
+    PartsPlan {
+        /// Bytes of every part but the last.
+        part_bytes: u64,
+        /// How many parts there are, counted from 1.
+        count: u32,
+    }
+    /// The body of `POST /records/{id}/upload/parts`: parts of an announced body that are about to be sent.
+    PartsRequest {
+        /// The record's version.
+        version: u32,
+        /// The announced encryption run, base64url.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        message_id: Bytes<32>,
+        /// The S3 multipart upload that an earlier answer named. Without it a new one begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upload_id: Option<String>,
+        /// 1 to 100 parts, by rising number.
+        parts: Vec<PartDigest>,
+    }
+    /// A part of a body and what it holds.
+    PartDigest {
+        /// From 1.
+        number: u32,
+        /// SHA-256 of the part, hex; the address takes exactly these bytes.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        sha256: Hash,
+    }
+    /// The answer of `POST /records/{id}/upload/parts`.
+    PartsResponse {
+        /// The S3 multipart upload: to be named in every further call about this body.
+        upload_id: String,
+        /// The parts that were asked for, in the same order.
+        parts: Vec<PartCall>,
+    }
+    /// Where to send a part.
+    PartCall {
+        /// The part.
+        number: u32,
+        /// A presigned PUT; none where S3 has exactly this part already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<PresignedCall>,
+    }
+    /// The body of `POST /records/{id}/upload/complete`: all parts have been sent.
+    CompleteRequest {
+        /// The record's version.
+        version: u32,
+        /// The announced encryption run, base64url.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        message_id: Bytes<32>,
+        /// The S3 multipart upload.
+        upload_id: String,
+    }
+    /// The answer of `POST /records/{id}/upload/complete`.
+    CompletedUpload {
+        /// `stored`: the object is there, and `record.uploaded.v1` follows in a moment.
+        state: String,
     }
     /// A call that S3 takes without further credentials.
     PresignedCall {

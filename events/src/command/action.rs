@@ -9,7 +9,7 @@ use crate::encoding::{Bytes, Hash};
 use crate::id::{Id, Thumbprint};
 use crate::jws::is_public_key;
 use crate::limits::{
-    MAX_FRAME_BYTES, MAX_GRANT_S, MAX_MEDIA_TYPE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_VERSIONS, MIN_FRAME_BYTES,
+    MAX_FRAME_BYTES, MAX_GRANT_S, MAX_MEDIA_TYPE_BYTES, MAX_RECORD_BODY_BYTES, MAX_VERSIONS, MIN_FRAME_BYTES,
     MIN_GRANT_S,
 };
 use crate::private::FieldRule;
@@ -275,7 +275,7 @@ impl Announcement {
         if self.body_bytes < Self::FINAL_OVERHEAD_BYTES {
             return bad("body_bytes");
         }
-        if self.body_bytes > MAX_SINGLE_PUT_BYTES {
+        if self.body_bytes > MAX_RECORD_BODY_BYTES {
             return Err(Refusal::field(Code::UploadTooLarge, "body_bytes"));
         }
         // Whole frames, then a final one of 0 to frame_bytes content bytes.
