@@ -12,7 +12,7 @@ use chartseal_events::{Event, Id, StreamId};
 
 use crate::client::{Call, Client, steadily};
 use crate::error::Error;
-use crate::http::Patience;
+use crate::patience::Patience;
 use crate::records::page_path;
 use crate::tampering::Tampering;
 

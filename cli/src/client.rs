@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::http::RawAnswer;
 use crate::receipt;
 use crate::tampering::Tampering;
+use crate::transfers::Transfers;
 use crate::vault::Vault;
 use crate::wallet::Wallet;
 
@@ -32,6 +33,8 @@ pub struct Client {
     pub vault: Vault,
     /// Whose commands are signed.
     pub wallet: Wallet,
+    /// How bodies are moved.
+    pub transfers: Transfers,
 }
 
 /// A command to be sent.
@@ -115,7 +118,7 @@ impl<'a> Call<'a> {
 impl Client {
     /// A wallet at a vault.
     pub fn new(vault: Vault, wallet: Wallet) -> Self {
-        Self { vault, wallet }
+        Self { vault, wallet, transfers: Transfers::default() }
     }
 
     /// The provider that the wallet's holder acts for.
@@ -146,7 +149,7 @@ impl Client {
         Ok(Taken { answer, event, resent })
     }
 
-    fn exchange(&self, call: &Call<'_>) -> Result<(RawAnswer, bool, SignedCommand), Error> {
+    pub(crate) fn exchange(&self, call: &Call<'_>) -> Result<(RawAnswer, bool, SignedCommand), Error> {
         let post = || -> Result<_, Error> {
             let sent = self.sign(call.action.clone(), call.private)?;
             let (answer, resent) = self.vault.call("POST", call.path, None, Some(&sent.body(call.header)))?;

@@ -1,29 +1,42 @@
-//! Downloading: ask, check everything that the bytes rest on, fetch the key, fetch the body, decrypt, and only then let the file have its name.
+//! Downloading: ask, check everything that the bytes rest on, fetch the key, decrypt the body as it comes in, and only then let the file have its name.
 //!
 //! The order of the checks is the order of trust: first the events back to the pinned genesis, then what the uploader signed, then the header,
-//! the key, the body. What is not authentic never stands under the name that was asked for.
+//! the key, the body, frame by frame. What is not authentic never stands under the name that was asked for. The ciphertext that came in
+//! before a connection or the program ended is kept in the state folder, and gone on with ([`body`]).
+
+mod body;
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use chartseal_envelope::{Announcement as Measured, Context, DataKey, Header, Opening, open};
 use chartseal_events::command::{Announcement, KeyIssue, RecordDownload, RequestDownload};
 use chartseal_events::encoding::from_base64url;
 use chartseal_events::evidence::Sound;
 use chartseal_events::state::RequestState;
-use chartseal_events::wire::{IssuedKey, PresignedCall, ReleasedDownload};
+use chartseal_events::wire::{IssuedKey, ReleasedDownload};
 use chartseal_events::{Event, Hash, Id, Kid};
 use sha2::{Digest as _, Sha256};
 
 use crate::announcement;
 use crate::client::{Call, Client, Taken};
 use crate::error::Error;
-use crate::http::{Fetch, MAX_TRANSFERS, Patience};
 use crate::nameless::Nameless;
-use crate::progress::{Counted, Progress, Stage};
+use crate::progress::{Progress, Stage};
+use crate::state::{Slot, Slots};
 use crate::tampering::{Tampering, of_opening};
-use crate::wallet::folder_of;
+
+use body::{Body, Partial};
+
+/// The folder of downloads in the state folder, and the file of what came in.
+const DOWNLOADS: &str = "downloads";
+const PARTIAL: &str = "body";
+/// How much of a plaintext is written at once.
+const WRITE_BYTES: usize = 256 * 1024;
+/// How long what came in is kept at most.
+const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// What is to be downloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +66,35 @@ pub struct Download {
     pub event: Event,
 }
 
+/// A download that was released and may begin: everything about it is proven but its body.
+pub(crate) struct Ready<'a> {
+    pub(crate) proven: Proven,
+    header: Vec<u8>,
+    key: DataKey,
+    released: Taken<ReleasedDownload>,
+    pub(crate) checks: Checks<'a>,
+}
+
+/// What came of a body, and the ciphertext that is not needed once that is safe.
+pub(crate) struct Received<T> {
+    pub(crate) made: T,
+    kept: Option<Slot>,
+}
+
 /// The checks that have passed.
-struct Checks<'a> {
+pub(crate) struct Checks<'a> {
     passed: Vec<&'static str>,
     progress: &'a dyn Progress,
+}
+
+impl<T> Received<T> {
+    /// What was made of the body is safe.
+    pub(crate) fn settle(self) -> T {
+        if let Some(slot) = self.kept {
+            slot.remove();
+        }
+        self.made
+    }
 }
 
 impl Checks<'_> {
@@ -67,14 +105,14 @@ impl Checks<'_> {
 }
 
 /// What is proven about a version of a record.
-struct Proven {
+pub(crate) struct Proven {
     record: Id,
     version: u32,
     request: Option<Id>,
-    announcement: Announcement,
+    pub(crate) announcement: Announcement,
     measured: Measured,
     wrapped_sha256: Hash,
-    context: Context,
+    pub(crate) context: Context,
 }
 
 impl Client {
@@ -88,6 +126,15 @@ impl Client {
     ) -> Result<Download, Error> {
         // Before anything is asked for: a download that cannot be written should not stand in the log.
         let mut file = Nameless::open(out, replace)?;
+        let mut ready = self.ready(of, progress)?;
+        let received = self.receive(&mut ready, progress, &mut |opening, body| decrypt(opening, body, file.file(), out))?;
+        file.name()?;
+        let (bytes, sha256) = received.settle();
+        Ok(ready.downloaded(bytes, sha256))
+    }
+
+    /// Asks for a download and checks what its body will be held to.
+    pub(crate) fn ready<'a>(&self, of: DownloadOf, progress: &'a dyn Progress) -> Result<Ready<'a>, Error> {
         let mut checks = Checks { passed: Vec::new(), progress };
         let released = self.release(of)?;
         checks.pass("receipt");
@@ -96,20 +143,94 @@ impl Client {
         checks.pass("header");
         let key = self.key_for(&proven)?;
         checks.pass("key-release");
-        let mut body = self.fetch(&released.answer.download, &proven, out, progress)?;
-        checks.pass("body-checksum");
-        let opening = Opening { key: &key, header: &header, context: &proven.context, announcement: &proven.measured };
-        let (bytes, sha256) = decrypt(&opening, &mut body, file.file(), out, &mut checks)?;
-        file.name()?;
-        Ok(Download {
-            record: proven.record,
-            version: proven.version,
-            media_type: proven.announcement.media_type,
-            sha256,
-            bytes,
-            checks: checks.passed,
-            event: released.event,
-        })
+        Ok(Ready { proven, header, key, released, checks })
+    }
+
+    /// Fetches the body and hands it on as it comes in. What is made of it must be put aside if this fails; if what an earlier run left was wrong, it
+    /// is made again from the beginning.
+    pub(crate) fn receive<T>(
+        &self,
+        ready: &mut Ready<'_>,
+        progress: &dyn Progress,
+        make: &mut dyn FnMut(&Opening<'_>, &mut (dyn Read + Send)) -> Result<T, Error>,
+    ) -> Result<Received<T>, Error> {
+        let Ready { proven, header, key, released, checks } = ready;
+        let opening = Opening { key, header, context: &proven.context, announcement: &proven.measured };
+        let announced_bytes = proven.announcement.body_bytes;
+        let mut renew = || {
+            let of = proven.request.map_or(DownloadOf::Record(proven.record, Some(proven.version)), DownloadOf::Request);
+            let again = self.release(of)?;
+            match downloaded_version(&again.event)? {
+                version if version == proven.version => Ok(again.answer.download),
+                _ => Err(Tampering::ReceiptOutcome(again.event.place).into()),
+            }
+        };
+        let call = released.answer.download.clone();
+        let patience = self.vault.patience();
+        let mut body = Body::new(self.vault.transport(), call, &mut renew, announced_bytes, patience, progress);
+        let kept = self.kept(proven).unwrap_or_else(|error| {
+            progress.note(&format!("this download cannot be resumed: {error}"));
+            None
+        });
+        let kept = kept.map(|(slot, partial)| {
+            body.keep_in(partial);
+            slot
+        });
+        let mut anew = self.transfers.fresh;
+        loop {
+            let here_bytes = body.rewind(anew);
+            if here_bytes > 0 {
+                progress.note(&format!("resuming: {here_bytes} of {announced_bytes} bytes are here"));
+            }
+            progress.begin(Stage::Download, announced_bytes, here_bytes);
+            let made = make(&opening, &mut body);
+            progress.end();
+            let error = match made {
+                Ok(made) => {
+                    ["key-commitment", "header-tag", "frames", "frames-root", "body-checksum"]
+                        .into_iter()
+                        .for_each(|check| checks.pass(check));
+                    return Ok(Received { made, kept });
+                }
+                Err(error @ Error::Tampered(_)) => error,
+                Err(error) => body.failure().unwrap_or(error),
+            };
+            let tampered = matches!(error, Error::Tampered(_));
+            if tampered && here_bytes > 0 {
+                progress.note("what was kept of an earlier download is damaged: all of it is fetched again");
+                anew = true;
+                continue;
+            }
+            if let (true, Some(slot)) = (tampered, kept) {
+                slot.remove();
+            }
+            return Err(error);
+        }
+    }
+
+    /// The place of a body in the state folder, and what it has of it; none where nothing is kept, or where another process is at it.
+    fn kept(&self, proven: &Proven) -> Result<Option<(Slot, Partial)>, Error> {
+        let state = &self.transfers.state;
+        if !state.is_kept() {
+            return Ok(None);
+        }
+        let slots = state.slots(DOWNLOADS)?;
+        sweep(&slots);
+        let place = format!("{}/{}", proven.record, proven.version);
+        let parts: [&[u8]; 4] = [
+            b"chartseal/download-slot/v1\0",
+            &self.vault.pin().genesis.0,
+            &proven.announcement.message_id.0,
+            place.as_bytes(),
+        ];
+        let Some(slot) = slots.claim(&Hash::of(&parts).to_string())? else { return Ok(None) };
+        let file = match slot.open(PARTIAL)? {
+            Some(file) => file,
+            None => slot.create(PARTIAL)?,
+        };
+        let path = slot.file(PARTIAL);
+        let partial = Partial::new(file, path.clone()).map_err(Error::spool(path))?;
+        Ok(Some((slot, partial)))
     }
 
     /// Asks for the download, signed.
@@ -207,36 +328,32 @@ impl Client {
         self.check_issued(&taken.event, &taken.answer, *version, wrapped_sha256)?;
         self.open_key(&taken.answer.sealed_key, *record, *version, Some(request))
     }
+}
 
-    /// Fetches the body into a file without a name beside the target, and holds it to the announced size and checksum.
-    fn fetch(&self, call: &PresignedCall, proven: &Proven, out: &Path, progress: &dyn Progress) -> Result<File, Error> {
-        let announced = proven.announcement.body_bytes;
-        let folder = folder_of(out);
-        let mut waits = Patience::default().begin();
-        let mut attempt = 1;
-        loop {
-            let mut body = tempfile::tempfile_in(folder).map_err(Error::file(folder))?;
-            let mut sink = Hashed::new(&mut body, Some(progress));
-            progress.begin(Stage::Download, announced);
-            let outcome = self.vault.transport().get(call, announced, &mut sink);
-            progress.end();
-            match outcome {
-                Ok(found) if found != announced => return Err(Tampering::BodyLength { announced, found }.into()),
-                Ok(_) => {
-                    // One PUT carried it, so S3's checksum is the body's own SHA-256.
-                    let same = sink.finish().map_err(Error::file(folder))? == proven.announcement.parts_root;
-                    return if same { Ok(body) } else { Err(Tampering::BodyChecksum.into()) };
-                }
-                Err(Fetch::Write(error)) => return Err(Error::file(folder)(error)),
-                Err(Fetch::Other(error)) => {
-                    let passing = matches!(&error, Error::Unreachable { .. })
-                        || matches!(&error, Error::StorageRefused { status } if *status >= 500);
-                    if !passing || attempt == MAX_TRANSFERS || !waits.wait() {
-                        return Err(error);
-                    }
-                }
-            }
-            attempt += 1;
+impl Ready<'_> {
+    /// What is said of a download that is done.
+    pub(crate) fn downloaded(self, bytes: u64, sha256: Hash) -> Download {
+        Download {
+            record: self.proven.record,
+            version: self.proven.version,
+            media_type: self.proven.announcement.media_type,
+            sha256,
+            bytes,
+            checks: self.checks.passed,
+            event: self.released.event,
+        }
+    }
+}
+
+/// Removes what was left too long ago.
+fn sweep(slots: &Slots) {
+    let is_stale = |name: &String| {
+        let changed = slots.path().join(name).join(PARTIAL).metadata().and_then(|metadata| metadata.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > MAX_AGE))
+    };
+    for name in slots.names().unwrap_or_default().iter().filter(|name| is_stale(name)) {
+        if let Ok(Some(slot)) = slots.claim(name) {
+            slot.remove();
         }
     }
 }
@@ -275,59 +392,44 @@ fn check_header(text: &str, proven: &Proven) -> Result<Vec<u8>, Tampering> {
 /// Decrypts into a file that has no name yet. It may have one once this has come back: then all of it is known to be authentic.
 fn decrypt(
     opening: &Opening<'_>,
-    body: &mut File,
+    body: &mut (dyn Read + Send),
     file: &mut File,
     out: &Path,
-    checks: &mut Checks<'_>,
 ) -> Result<(u64, Hash), Error> {
     let failed = || Error::file(out);
-    body.seek(SeekFrom::Start(0)).map_err(failed())?;
-    let progress = checks.progress;
-    let mut sink = Hashed::new(file, None);
-    progress.begin(Stage::Decrypt, opening.announcement.body_bytes);
-    let opened = open(opening, Counted::new(BufReader::new(body as &mut dyn Read), progress), &mut sink);
-    progress.end();
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(error) => return Err(of_opening(error).map_or_else(failed(), Error::from)),
-    };
-    let sha256 = sink.finish().map_err(failed())?;
-    for check in ["key-commitment", "header-tag", "frames", "frames-root"] {
-        checks.pass(check);
-    }
-    Ok((opened.plaintext_bytes, sha256))
+    // It may be the second time.
+    file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed())?;
+    let mut sink = Hashed::new(BufWriter::with_capacity(WRITE_BYTES, file));
+    let opened = open(opening, body, &mut sink).map_err(|error| of_opening(error).map_or_else(failed(), Error::from))?;
+    sink.flush().map_err(failed())?;
+    Ok((opened.plaintext_bytes, sink.finish().1))
 }
 
-/// A file that is hashed while it is written.
-struct Hashed<'a> {
-    file: BufWriter<&'a mut File>,
+/// A writer that hashes what goes through it.
+pub(crate) struct Hashed<W> {
+    inner: W,
     digest: Sha256,
-    progress: Option<&'a dyn Progress>,
 }
 
-impl<'a> Hashed<'a> {
-    fn new(file: &'a mut File, progress: Option<&'a dyn Progress>) -> Self {
-        Self { file: BufWriter::new(file), digest: Sha256::new(), progress }
+impl<W: Write> Hashed<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self { inner, digest: Sha256::new() }
     }
 
-    /// Writes out what is buffered; the digest of everything.
-    fn finish(mut self) -> io::Result<Hash> {
-        self.file.flush()?;
-        Ok(Hash(self.digest.finalize().into()))
+    /// The writer, and the digest of everything.
+    pub(crate) fn finish(self) -> (W, Hash) {
+        (self.inner, Hash(self.digest.finalize().into()))
     }
 }
 
-impl Write for Hashed<'_> {
+impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = self.inner.write(bytes)?;
         self.digest.update(&bytes[..written]);
-        if let Some(progress) = self.progress {
-            progress.advance(written as u64);
-        }
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.inner.flush()
     }
 }

@@ -98,6 +98,29 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What a transfer keeps on this machine cannot be written or read.
+    #[error("the encrypted record cannot be kept in {}: {source}", path.display())]
+    Spool {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The ciphertext that waited to be sent is not what was encrypted.
+    #[error("the encrypted record that waited on this machine was changed or is damaged")]
+    SpoolDamaged,
+    /// Another process is uploading the same.
+    #[error("another chartseal is uploading this file")]
+    UploadBusy,
+    /// A file was written to while it was read.
+    #[error("{} was changed while it was encrypted", .0.display())]
+    FileChanged(PathBuf),
+    /// A key file has no key.
+    #[error("{} holds no key: 32 bytes, or 64 hexadecimal digits", .0.display())]
+    KeyFile(PathBuf),
+    /// The name or namespace of a key cannot be written into a message.
+    #[error("the key's {0}")]
+    KeyName(&'static str),
     /// A file is in the way of a wallet, which replaces none.
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),
@@ -166,7 +189,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Tampered(_) | Self::Wallet(WalletError::Tampered) => Exit::Tampering,
-            Self::Unreachable { .. } | Self::Waited { .. } | Self::UploadExpired => Exit::TryAgain,
+            Self::Unreachable { .. } | Self::Waited { .. } | Self::UploadExpired | Self::UploadBusy => Exit::TryAgain,
             Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
             Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
             Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
@@ -177,6 +200,8 @@ impl Error {
             | Self::NoVault
             | Self::NotAFile { .. }
             | Self::MediaType(_)
+            | Self::KeyFile(_)
+            | Self::KeyName(_)
             | Self::Label(_) => Exit::Usage,
             _ => Exit::Failed,
         }
@@ -201,6 +226,11 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "bad-query",
             Self::Blind(_) => "not-blinded",
             Self::File { .. } => "file",
+            Self::Spool { .. } => "spool",
+            Self::SpoolDamaged => "spool-damaged",
+            Self::UploadBusy => "upload-busy",
+            Self::FileChanged(_) => "file-changed",
+            Self::KeyFile(_) | Self::KeyName(_) => "bad-key",
             Self::FileExists(_) | Self::OutExists(_) => "file-exists",
             Self::NotAFile { .. } => "not-a-file",
             Self::MediaType(_) => "bad-media-type",
@@ -233,7 +263,7 @@ impl Error {
             }
             Self::StorageRefused { .. } => "Run the same command again; if it stays, tell the vault's operators.",
             Self::UploadExpired => {
-                "Nothing was uploaded. Check the clock and the network's speed, then run the same command again."
+                "Check the clock and the network's speed, then run the same command again: it goes on where this one stopped."
             }
             Self::Address(_) => "Give the address as the vault's operators gave it, for example https://vault.example.",
             Self::NoVault => {
@@ -256,7 +286,17 @@ impl Error {
                 "Write it in lower case as type/subtype without parameters, for example application/dicom."
             }
             Self::Label(_) => "Choose a shorter one, of characters that can be typed.",
-            Self::Seal(SealError::BodyTooLarge) => "Files of more than 64 MiB are not taken yet; upload a smaller one.",
+            Self::Spool { .. } => {
+                "Make room there and check that the folder is yours, or name another one with CHARTSEAL_STATE; the same command then goes on."
+            }
+            Self::SpoolDamaged => "Run the same command again: the file is encrypted anew.",
+            Self::UploadBusy => "Wait until it is done; `chartseal record uploads` lists what is unfinished.",
+            Self::FileChanged(_) => "Upload it again when nobody writes to it.",
+            Self::KeyFile(_) => "Write one with --generate-key, or name another file.",
+            Self::KeyName(_) => "Choose a short name and a namespace that does not begin with aws-kms.",
+            Self::Seal(SealError::BodyTooLarge) => {
+                "A record has at most 625 GiB when it is encrypted: cut the file into several records."
+            }
             Self::Seal(_) => {
                 "Check that the file can be read and that there is room for its ciphertext, then try again."
             }
@@ -266,6 +306,21 @@ impl Error {
             Self::NoSuchVersion { .. } => "See `chartseal record show` for the record's versions.",
             Self::Entropy => "Try again on a machine whose random source works.",
         })
+    }
+
+    pub(crate) fn spool(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Spool { path, source }
+    }
+
+    /// What the vault would say, where the object store has said it.
+    pub(crate) fn refusal(code: Code) -> Self {
+        Self::Refused(Box::new(Problem::new(code.into(), "none")))
+    }
+
+    /// Whether the vault refused with this code.
+    pub(crate) fn is_refusal(&self, code: Code) -> bool {
+        matches!(self, Self::Refused(problem) if problem.code == code.name())
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -2,8 +2,8 @@
 //! every wait an end, and no redirect is followed.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, Read};
+use std::time::Duration;
 
 use chartseal_events::Code;
 use chartseal_events::wire::{PresignedCall, Problem};
@@ -12,6 +12,7 @@ use ureq::{Agent, SendBody};
 
 use crate::clock;
 use crate::error::Error;
+use crate::patience::Patience;
 
 /// Longest answer of the vault. Lambda itself ends at 6 MB.
 const MAX_ANSWER_BYTES: u64 = 8 * 1024 * 1024;
@@ -19,72 +20,20 @@ const MAX_ANSWER_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_URL_BYTES: usize = 16 * 1024;
 /// How long one call to the vault may take; a cold start is a second or two.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one transfer of a body may take.
-const TRANSFER_TIMEOUT: Duration = Duration::from_mins(15);
+/// How long one transfer of a part or a body may take; a longer one is broken off and goes on where it stopped.
+const TRANSFER_TIMEOUT: Duration = Duration::from_hours(1);
+/// How long a transfer may stand still.
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an object store may think about a body before it answers.
 const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a vault is tried where nobody answers at all: the address is wrong, or somebody is waiting for a message that says so.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(2);
-/// How often a body is sent or fetched at most.
-pub(crate) const MAX_TRANSFERS: u32 = 4;
-
-/// How long calls are repeated that met a busy vault or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// No new attempt after this. Below the 120 s for which a command is taken.
-    pub total: Duration,
-    /// The wait before the second attempt; it doubles each time.
-    pub first_wait: Duration,
-    /// The longest wait.
-    pub longest_wait: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            total: Duration::from_secs(45),
-            first_wait: Duration::from_millis(100),
-            longest_wait: Duration::from_secs(5),
-        }
-    }
-}
-
-impl Patience {
-    /// One attempt and no other.
-    pub const NONE: Self = Self { total: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
-
-    /// The waits between attempts, until the time is over.
-    pub(crate) fn begin(self) -> Waits {
-        let began = Instant::now();
-        Waits { began, until: began + self.total, next: self.first_wait, longest: self.longest_wait }
-    }
-}
-
-/// The waits of one call.
-pub(crate) struct Waits {
-    began: Instant,
-    until: Instant,
-    next: Duration,
-    longest: Duration,
-}
-
-impl Waits {
-    /// Waits before the next attempt; false when the time is over.
-    pub(crate) fn wait(&mut self) -> bool {
-        // Many clients that met the same failure should not come back at the same moment.
-        let mut byte = [128];
-        let _ = getrandom::fill(&mut byte);
-        let pause = self.next.mul_f64(0.5 + f64::from(byte[0]) / 256.0);
-        if Instant::now() + pause >= self.until {
-            return false;
-        }
-        std::thread::sleep(pause);
-        self.next = (self.next * 2).min(self.longest);
-        true
-    }
-}
+/// A body of so many bytes is sent when the store has agreed to take it.
+const ASK_FIRST_BYTES: u64 = 1024 * 1024;
+/// How many connections are kept for the next call.
+const MAX_IDLE_CONNECTIONS: usize = 16;
 
 /// An answer as it came.
 #[derive(Debug, Clone)]
@@ -151,6 +100,7 @@ impl Transport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("chartseal/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .timeout_connect(Some(CONNECT_TIMEOUT));
         if on_this_machine {
             config = config.proxy(None);
@@ -171,7 +121,7 @@ impl Transport {
             let outcome = self.attempt(request);
             let passing = match &outcome {
                 Ok(answer) => answer.is_passing(),
-                Err(error) if is_nobody(error) => waits.began.elapsed() < NOBODY_THERE_PATIENCE,
+                Err(error) if is_nobody(error) => waits.elapsed() < NOBODY_THERE_PATIENCE,
                 Err(error) => is_passing(error),
             };
             if !passing || !waits.wait() {
@@ -201,60 +151,96 @@ impl Transport {
         Ok(RawAnswer { status, date_ms, body })
     }
 
-    /// Sends a body to the object store, once. The status says how it went.
-    pub(crate) fn put(&self, call: &PresignedCall, body: &mut dyn Read) -> Result<u16, Error> {
+    /// Sends so many bytes to the object store, once. The status says how it went.
+    pub(crate) fn put(&self, call: &PresignedCall, body: &mut dyn Read, body_bytes: u64) -> Result<u16, Error> {
         let url = presigned(call, "PUT")?;
-        let builder = with_headers(ureq::http::Request::builder().method("PUT").uri(url), &call.headers);
+        let mut builder = with_headers(ureq::http::Request::builder().method("PUT").uri(url), &call.headers);
+        if !call.headers.keys().any(|name| name.eq_ignore_ascii_case("content-length")) {
+            builder = builder.header("content-length", body_bytes);
+        }
+        if body_bytes >= ASK_FIRST_BYTES {
+            // A store that refuses should say so before it is sent all of it (RFC 9110 section 10.1.1).
+            builder = builder.header("expect", "100-continue");
+        }
         let failed = |error| unreachable(url, error);
         let built = builder.body(SendBody::from_reader(body)).map_err(|error| failed(error.into()))?;
         let request = self
             .agent
             .configure_request(built)
+            .timeout_per_write(Some(STALL_TIMEOUT))
             .timeout_send_body(Some(TRANSFER_TIMEOUT))
             .timeout_recv_response(Some(STORE_TIMEOUT))
             .build();
         Ok(self.agent.run(request).map_err(failed)?.status().as_u16())
     }
 
-    /// Fetches a body of at most `limit_bytes` from the object store, once. A body that goes on has one byte more.
-    pub(crate) fn get(&self, call: &PresignedCall, limit_bytes: u64, out: &mut dyn Write) -> Result<u64, Fetch> {
-        let url = presigned(call, "GET").map_err(Fetch::Other)?;
-        let builder = ureq::http::Request::builder().method("GET").uri(url).header("accept-encoding", "identity");
-        let failed = |error| Fetch::Other(unreachable(url, error));
+    /// Opens a body at the object store from this byte on (RFC 9110 section 14), once.
+    pub(crate) fn get(&self, call: &PresignedCall, from: u64) -> Result<Incoming, Error> {
+        let url = presigned(call, "GET")?;
+        let mut builder = ureq::http::Request::builder().method("GET").uri(url).header("accept-encoding", "identity");
+        if from > 0 {
+            builder = builder.header("range", format!("bytes={from}-"));
+        }
+        let failed = |error| unreachable(url, error);
         let built = with_headers(builder, &call.headers).body(()).map_err(|error| failed(error.into()))?;
         let request = self
             .agent
             .configure_request(built)
+            .timeout_per_read(Some(STALL_TIMEOUT))
             .timeout_recv_response(Some(STORE_TIMEOUT))
             .timeout_recv_body(Some(TRANSFER_TIMEOUT))
             .build();
-        let mut response = self.agent.run(request).map_err(failed)?;
-        if response.status() != 200 {
-            return Err(Fetch::Other(Error::StorageRefused { status: response.status().as_u16() }));
-        }
-        let mut body = response.body_mut().as_reader().take(limit_bytes.saturating_add(1));
-        let mut buffer = vec![0; 64 * 1024];
-        let mut total = 0;
-        loop {
-            match body.read(&mut buffer) {
-                Ok(0) => return Ok(total),
-                Ok(read) => {
-                    out.write_all(&buffer[..read]).map_err(Fetch::Write)?;
-                    total += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(ureq::Error::Io(error))),
+        let response = self.agent.run(request).map_err(failed)?;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let range = header("content-range").and_then(content_range);
+        let (start, total_bytes) = match response.status().as_u16() {
+            200 => (0, header("content-length").and_then(|length| length.parse().ok())),
+            206 => {
+                let (start, total_bytes) = range.ok_or(Error::Undocumented { status: 206 })?;
+                (start.ok_or(Error::Undocumented { status: 206 })?, total_bytes)
             }
-        }
+            // The object ends before that byte.
+            416 => (from, Some(range.and_then(|(_, total_bytes)| total_bytes).unwrap_or(from))),
+            status => return Err(Error::StorageRefused { status }),
+        };
+        let url = without_query(url);
+        Ok(Incoming { start, total_bytes, url, reader: Box::new(response.into_body().into_reader()) })
     }
 }
 
-/// Why a body was not fetched.
-pub(crate) enum Fetch {
-    /// Our own file.
-    Write(io::Error),
-    /// The store or the network.
-    Other(Error),
+/// A body that comes from the object store.
+pub(crate) struct Incoming {
+    /// The byte of the object that it begins with.
+    pub(crate) start: u64,
+    /// Bytes of the whole object, where the store says so.
+    pub(crate) total_bytes: Option<u64>,
+    url: String,
+    reader: Box<dyn Read + Send>,
+}
+
+impl Incoming {
+    /// Reads some of it; nothing at its end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreachable(&self.url, ureq::Error::Io(error))),
+                Ok(read) => return Ok(read),
+            }
+        }
+    }
+
+    /// That it ended before its time.
+    pub(crate) fn broke_off(&self) -> Error {
+        unreachable(&self.url, ureq::Error::Io(io::ErrorKind::UnexpectedEof.into()))
+    }
+}
+
+/// The first byte and the whole length of `bytes 5-9/10`, `bytes 5-9/*` or `bytes */10`.
+fn content_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let start = range.split_once('-').and_then(|(start, _)| start.parse().ok());
+    Some((start, total.parse().ok()))
 }
 
 fn with_headers(
@@ -292,7 +278,25 @@ fn unreachable(url: &str, error: ureq::Error) -> Error {
     if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
         return Error::Undocumented { status: 200 };
     }
-    // The query of a presigned URL is a credential.
-    let url = url.split('?').next().unwrap_or_default();
-    Error::Unreachable { url: url.to_owned(), source: Box::new(error) }
+    Error::Unreachable { url: without_query(url), source: Box::new(error) }
+}
+
+/// The query of a presigned URL is a credential.
+fn without_query(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_rfc_9110_writes_them() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((Some(5), Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((Some(5), None)));
+        assert_eq!(content_range("bytes */10"), Some((None, Some(10))));
+        for bad in ["", "bytes", "5-9/10", "items 5-9/10"] {
+            assert_eq!(content_range(bad), None, "{bad}");
+        }
+    }
 }

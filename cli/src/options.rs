@@ -19,6 +19,8 @@ Exit codes:
 
 Environment:
   CHARTSEAL_PASSPHRASE  the wallet's passphrase, if there is no --passphrase-file
+  CHARTSEAL_STATE       the folder where unfinished transfers are kept, encrypted; by default
+                        chartseal in $XDG_STATE_HOME or ~/.local/state
 
 Examples:
   chartseal wallet create --out ann.wallet

@@ -34,6 +34,27 @@ pub(crate) fn check(receipt: &Receipt, sent: &Command) -> Result<Event, Tamperin
     Ok(event)
 }
 
+/// Checks a receipt that may hold an earlier command than the one that was sent: it must announce the very same run, to the last field. Who signed
+/// it is for the record's evidence to show.
+pub(crate) fn announcing(receipt: &Receipt, run: &Announcement) -> Result<Event, Tampering> {
+    let event = event_of(receipt)?;
+    let same = match (&event.command, &event.outcome) {
+        (Some(command), Outcome::RecordAnnounced(announced)) => {
+            matches!(&command.action, Action::RecordAnnounce(earlier) if earlier == run)
+                && announced.version == run.version
+        }
+        _ => return Err(Tampering::ReceiptCommand(event.place)),
+    };
+    if !same {
+        return Err(Tampering::ReceiptCommand(event.place));
+    }
+    if event.place.stream == StreamId::Record(run.record) {
+        Ok(event)
+    } else {
+        Err(Tampering::ReceiptOutcome(event.place))
+    }
+}
+
 /// The stream that a command's first event goes to.
 fn expected_stream(command: &Command) -> Option<StreamId> {
     Some(match &command.action {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
-use chartseal_cli::{Client, Error, Passphrase, Vault, VaultPin, Wallet, WalletFile};
+use chartseal_cli::{Client, Error, Passphrase, State, Vault, VaultPin, Wallet, WalletFile};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -64,7 +64,9 @@ impl Session {
         let OpenWallet { wallet, .. } = self.open_wallet()?;
         let pin = wallet.vault.clone().ok_or(Error::NoVault)?;
         let api = self.globals.api.clone().unwrap_or_else(|| pin.api.clone());
-        Ok(Client::new(Vault::new(VaultPin { api, ..pin })?, wallet))
+        let mut client = Client::new(Vault::new(VaultPin { api, ..pin })?, wallet);
+        client.transfers.state = State::of_environment();
+        Ok(client)
     }
 
     /// Writes a new wallet.

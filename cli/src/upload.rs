@@ -1,30 +1,40 @@
 //! Uploading: create, encrypt here, announce what was encrypted, send it, and wait until the vault has it.
 //!
 //! Nothing leaves this machine before it is encrypted, and no term before it is blinded. Each run has a fresh message id, so a file that changed
-//! in between is a new run with a new announcement. The steps are public, so that a test can play an uploader who does something else.
+//! in between is a new run with a new announcement. What an earlier run of the program left unfinished is gone on with ([`resume`]). The steps are
+//! public, so that a test can play an uploader who does something else.
+
+mod board;
+mod journal;
+mod parts;
+mod resume;
+mod unfinished;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use chartseal_envelope::{
     Context, DataKey, FrameBytes, MAX_BODY_BYTES, SealError, Sealed, Sealing, WrappedKey, body_bytes, seal,
 };
-use chartseal_events::command::{RecordCreate, RecordVersion, is_media_type};
+use chartseal_events::command::{Announcement, RecordCreate, RecordVersion, is_media_type};
 use chartseal_events::wire::{AnnouncedUpload, CreatedRecord, PresignedCall};
-use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
+use chartseal_events::{Event, Hash, Id, Kid, Outcome, StreamId};
 use chartseal_ledger::terms::{Facet, Term, Token, index_terms};
 use sha2::{Digest as _, Sha256};
 
 use crate::announcement;
 use crate::client::{Call, Client, Taken};
 use crate::error::{Error, printable};
-use crate::http::{MAX_TRANSFERS, Patience};
+use crate::patience::{Attempts, Patience};
 use crate::progress::{Counted, Progress, Stage};
+use crate::receipt;
 use crate::records::check_wrapped;
 use crate::tampering::Tampering;
+
+pub use unfinished::Unfinished;
 
 /// How long an upload is waited for after its last byte was sent.
 const UPLOADED_PATIENCE: Patience = Patience {
@@ -84,7 +94,7 @@ pub struct Created {
     pub event: Event,
 }
 
-/// An encrypted body, waiting in a file without a name that is gone when this is dropped.
+/// An encrypted body, waiting in a file to be sent.
 #[derive(Debug)]
 pub struct Spooled {
     /// The body.
@@ -106,52 +116,13 @@ pub struct Uploaded {
     pub sha256: Hash,
     /// Bytes of the plaintext.
     pub plaintext_bytes: u64,
+    /// Whether an earlier run of the program had begun it.
+    pub resumed: bool,
     /// `record.uploaded.v1`
     pub event: Event,
 }
 
 impl Client {
-    /// Uploads a file as a new record.
-    pub fn upload(&self, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
-        // Before anything is created: a record that is never announced would stand open for ever.
-        let file = new.checked_file()?;
-        let tokens = self.record_tokens(new.terms)?;
-        let created = self.create_record()?;
-        self.fill(&created, file, new, &tokens, progress)
-    }
-
-    /// Uploads a file as a new version of one's own record.
-    pub fn upload_version(&self, record: Id, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
-        let file = new.checked_file()?;
-        let tokens = self.record_tokens(new.terms)?;
-        let created = self.create_version(record)?;
-        self.fill(&created, file, new, &tokens, progress)
-    }
-
-    fn fill(
-        &self,
-        created: &Created,
-        file: File,
-        new: &NewRecord<'_>,
-        tokens: &[Token],
-        progress: &dyn Progress,
-    ) -> Result<Uploaded, Error> {
-        let total = file.metadata().map_or(0, |metadata| metadata.len());
-        progress.begin(Stage::Encrypt, total);
-        let mut spooled = created.spool(Counted::new(BufReader::new(file), progress))?;
-        progress.end();
-        let announced = self.announce(created, &spooled, new.media_type, tokens, new.label)?;
-        self.put(&announced.answer.upload, &mut spooled, progress)?;
-        let event = self.wait_uploaded(created.record, created.version, &spooled.sealed.message_id)?;
-        Ok(Uploaded {
-            record: created.record,
-            version: created.version,
-            sha256: spooled.sha256,
-            plaintext_bytes: spooled.sealed.plaintext_bytes,
-            event,
-        })
-    }
-
     /// The tokens that a record is found by.
     pub fn record_tokens(&self, terms: &[Term]) -> Result<Vec<Token>, Error> {
         let own = Term::new(Facet::Provider, &self.provider()?.to_string())?;
@@ -203,35 +174,83 @@ impl Client {
         label: Option<&str>,
     ) -> Result<Taken<AnnouncedUpload>, Error> {
         let signed = announcement::to_sign(created.record, created.version, media_type, &spooled.sealed);
+        self.announce_run(&signed, &spooled.sealed.header, tokens, label)
+    }
+
+    /// Announces a run, perhaps not for the first time: while the vault waits for it, the answer has the event of the first announcement.
+    fn announce_run(
+        &self,
+        signed: &Announcement,
+        header: &[u8],
+        tokens: &[Token],
+        label: Option<&str>,
+    ) -> Result<Taken<AnnouncedUpload>, Error> {
         let tokens = tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ");
         let mut private = vec![("tokens", tokens.as_str())];
         private.extend(label.map(|label| ("label", label)));
-        let path = format!("/records/{}/upload", created.record);
-        self.send(&Call { path: &path, action: signed.into(), private: &private, header: Some(&spooled.sealed.header) })
+        let path = format!("/records/{}/upload", signed.record);
+        let call = Call { path: &path, action: signed.clone().into(), private: &private, header: Some(header) };
+        let (answer, resent, sent) = self.exchange(&call)?;
+        let answer: AnnouncedUpload = answer.read()?;
+        let event = match receipt::check(&answer.event, &sent.command) {
+            Err(Tampering::ReceiptCommand(_)) => self.earlier_announcement(&answer, signed)?,
+            checked => checked?,
+        };
+        Ok(Taken { answer, event, resent })
+    }
+
+    /// The event of an earlier announcement of the very same run. That it is one, and that somebody of the record's owner signed it, is shown by
+    /// the record's evidence, not by the receipt.
+    fn earlier_announcement(&self, answer: &AnnouncedUpload, signed: &Announcement) -> Result<Event, Error> {
+        let event = receipt::announcing(&answer.event, signed)?;
+        let checked = self.record(signed.record)?;
+        let shown = checked.sound.event(&event.place.stream, event.place.seq);
+        if shown.is_none_or(|shown| shown.leaf != event.leaf) {
+            return Err(Tampering::NotShown("the earlier announcement").into());
+        }
+        let record = checked.record()?;
+        let run = record.version(signed.version).and_then(|version| version.announced.get(&event.place.seq));
+        let run = run.filter(|run| run.announcement == *signed).ok_or(Tampering::ReceiptOutcome(event.place))?;
+        let by_owner = match run.by {
+            Kid::Person(person) => checked.sound.view.staff(person).is_some_and(|staff| staff.provider == record.owner),
+            Kid::Key(_) => false,
+        };
+        if by_owner && self.wallet.provider() == Some(record.owner) {
+            Ok(event)
+        } else {
+            Err(Tampering::NotTheOwner.into())
+        }
     }
 
     /// Sends the body, again if need be: an object that is there already is the one an earlier attempt sent.
     pub fn put(&self, call: &PresignedCall, spooled: &mut Spooled, progress: &dyn Progress) -> Result<(), Error> {
-        let mut waits = Patience::default().begin();
-        let mut attempt = 1;
+        self.put_body(call, &spooled.body, spooled.sealed.body_bytes, progress)
+    }
+
+    fn put_body(
+        &self,
+        call: &PresignedCall,
+        mut body: &File,
+        body_bytes: u64,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        let mut attempts = Attempts::new(self.vault.patience());
         loop {
-            spooled.body.seek(SeekFrom::Start(0)).map_err(spool_failed)?;
-            progress.begin(Stage::Upload, spooled.sealed.body_bytes);
-            let mut body = Counted::new(&spooled.body, progress);
-            let outcome = self.vault.transport().put(call, &mut body);
+            body.seek(SeekFrom::Start(0)).map_err(spool_failed)?;
+            progress.begin(Stage::Upload, body_bytes, 0);
+            let outcome = self.vault.transport().put(call, &mut Counted::new(body, progress), body_bytes);
             progress.end();
             let passing = match outcome {
                 Ok(200..300 | 412) => return Ok(()),
-                Ok(status) if status >= 500 || status == 409 => Error::StorageRefused { status },
+                Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
                 // What the address was signed for is what is sent: almost always the time is over.
                 Ok(403) => return Err(Error::UploadExpired),
                 Ok(status) => return Err(Error::StorageRefused { status }),
                 Err(error) => error,
             };
-            if attempt == MAX_TRANSFERS || !waits.wait() {
+            if !attempts.again() {
                 return Err(passing);
             }
-            attempt += 1;
         }
     }
 
@@ -261,8 +280,11 @@ impl Client {
 
 impl Created {
     /// Encrypts into a file without a name.
-    pub fn spool(&self, plaintext: impl Read) -> Result<Spooled, Error> {
-        let body = tempfile::tempfile().map_err(spool_failed)?;
+    pub fn spool(&self, plaintext: impl Read + Send) -> Result<Spooled, Error> {
+        self.spool_into(tempfile::tempfile().map_err(spool_failed)?, plaintext)
+    }
+
+    fn spool_into(&self, body: File, plaintext: impl Read + Send) -> Result<Spooled, Error> {
         let mut hashed = Hashed { inner: plaintext, digest: Sha256::new() };
         let sealing = Sealing {
             key: &self.key,

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::http::{Patience, RawAnswer, Request, Transport};
+use crate::http::{RawAnswer, Request, Transport};
+use crate::patience::Patience;
 use crate::tampering::Tampering;
 
 /// What is pinned of a vault. A wallet holds it, an invitation carries it.
@@ -157,6 +158,10 @@ impl Vault {
     ) -> Result<(RawAnswer, bool), Error> {
         let url = self.url(path);
         self.inner.transport.patiently(Request { method, url: &url, token, body }, self.patience)
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
     }
 
     pub(crate) fn transport(&self) -> &Transport {

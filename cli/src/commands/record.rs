@@ -1,28 +1,31 @@
-//! `chartseal record`: upload, list, show, download, and new versions.
+//! `chartseal record`: upload, list, show, download, export, and new versions.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+mod receiving;
+mod sending;
 
-use chartseal_cli::{Client, DownloadOf, Error, NewRecord, Uploaded, media, printable};
+use std::path::PathBuf;
+
+use chartseal_cli::{Client, Transfers, printable};
 use chartseal_events::Id;
 use chartseal_events::wire::RecordVersionView;
-use chartseal_ledger::terms::{Facet, Term};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Answered;
-use crate::bars::Bars;
-use crate::failure::Failure;
+use crate::bars::{Bars, Show};
 use crate::options::{at_least_one, id};
 use crate::output::{self, Output};
 use crate::session::Session;
 
-/// Upload, list, show and download records.
+use receiving::{Download, Export};
+use sending::{Description, Uploads};
+
+/// Upload, list, show, download and export records.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Encrypt files here and upload each as a new record.
+    /// Encrypt files here and upload each as a new record. What was broken off is gone on with.
     #[command(
-        after_help = "Example:\n  chartseal --wallet ann.wallet record upload scan.dcm --term patient:q-4471 --term modality:mri --label 'Head'"
+        after_help = "Examples:\n  chartseal --wallet ann.wallet record upload scan.dcm --term patient:q-4471 --term modality:mri --label 'Head'\n  chartseal --wallet ann.wallet record upload ct.zip --parallel 8      # again after a crash: it resumes\n\nUntil it is done, the encrypted file is kept in $CHARTSEAL_STATE, else $XDG_STATE_HOME/chartseal or\n~/.local/state/chartseal, where as much room is needed as the file has."
     )]
     Upload {
         /// The files.
@@ -30,8 +33,10 @@ pub enum Command {
         files: Vec<PathBuf>,
         #[command(flatten)]
         description: Description,
+        #[command(flatten)]
+        sending: Sending,
     },
-    /// Encrypt a file here and upload it as a new version of your record.
+    /// Encrypt a file here and upload it as a new version of your record. What was broken off is gone on with.
     #[command(
         after_help = "Example:\n  chartseal --wallet ann.wallet record version 01JDB3YQ7X0000000000000000 scan.dcm --term modality:mri"
     )]
@@ -43,7 +48,14 @@ pub enum Command {
         file: PathBuf,
         #[command(flatten)]
         description: Description,
+        #[command(flatten)]
+        sending: Sending,
     },
+    /// List uploads that were begun on this machine and not finished, or put them aside. Needs no wallet.
+    #[command(
+        after_help = "Examples:\n  chartseal record uploads\n  chartseal record uploads --discard\n\nTo go on with one, give the command again that began it."
+    )]
+    Uploads(Uploads),
     /// List your provider's records; for operators, all.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet record list --limit 20")]
     List {
@@ -58,117 +70,59 @@ pub enum Command {
         #[arg(value_parser = id)]
         record: Id,
     },
-    /// Download, check and decrypt: your own record by its id, another's by the request that was approved.
+    /// Download, check and decrypt: your own record by its id, another's by the request that was approved. What was broken off is gone on with.
     #[command(
         after_help = "Examples:\n  chartseal --wallet ann.wallet record download 01JDB3YQ7X0000000000000000 --out scan.dcm\n  chartseal --wallet bob.wallet record download --request 01JDB40000000000000000000 --out scan.dcm"
     )]
     Download(Download),
+    /// Download and check, and write one file that official AWS Encryption SDKs open with a key of yours, without the vault.
+    #[command(
+        after_help = "Example:\n  chartseal --wallet ann.wallet record export 01JDB3YQ7X0000000000000000 --key-file archive.key --generate-key --out scan.esdk\n\nThe file opens with a Raw AES keyring (AES-256-GCM, no padding) of the same key, name and namespace. The record is never on the\ndisk in the clear. Whoever has the key file and the export reads the record: keep them apart."
+    )]
+    Export(Export),
 }
 
-/// What is said about a file.
+/// How files are sent.
 #[derive(Debug, Args)]
-pub struct Description {
-    /// What it is found by, `facet:value`; blinded before it leaves. Your own `provider:` term is added.
-    #[arg(long = "term", value_name = "FACET:VALUE")]
-    terms: Vec<Term>,
-    /// Short for `--term type:KIND`.
-    #[arg(long = "type", value_name = "KIND")]
-    kind: Option<String>,
-    /// What it is called; private, for the owner.
+pub struct Sending {
+    /// Send so many parts of 64 MiB at the same time.
+    #[arg(long, value_name = "N", default_value_t = Transfers::DEFAULT_PARALLEL as u64, value_parser = clap::value_parser!(u64).range(1..=Transfers::MAX_PARALLEL as u64))]
+    parallel: u64,
+    /// Do not go on with what was broken off: encrypt and send all of it again.
     #[arg(long)]
-    label: Option<String>,
-    /// Media type; by default guessed from the file's name.
-    #[arg(long, value_name = "TYPE/SUBTYPE")]
-    media_type: Option<String>,
+    fresh: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
-/// What to download, and where to.
+/// How progress is shown.
 #[derive(Debug, Args)]
-pub struct Download {
-    /// Your own record.
-    #[arg(required_unless_present = "request", value_parser = id)]
-    record: Option<Id>,
-    /// The request that was approved.
-    #[arg(long, conflicts_with = "record", value_parser = id)]
-    request: Option<Id>,
-    /// Of your own record; by default the latest version.
-    #[arg(long, value_name = "N", conflicts_with = "request")]
-    version: Option<u32>,
-    /// The file to write.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace the file if it is there.
-    #[arg(long)]
-    force: bool,
+pub struct Shown {
+    /// How progress is shown, on standard error.
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    progress: Show,
 }
 
-impl Description {
-    fn terms(&self) -> Result<Vec<Term>, Error> {
-        let mut terms = self.terms.clone();
-        if let Some(kind) = &self.kind {
-            terms.push(Term::new(Facet::Type, kind)?);
-        }
-        Ok(terms)
-    }
-
-    fn of<'a>(&'a self, path: &'a Path, terms: &'a [Term]) -> NewRecord<'a> {
-        let media_type = self.media_type.as_deref().unwrap_or_else(|| media::guess(path));
-        NewRecord { path, media_type, label: self.label.as_deref(), terms }
+impl Shown {
+    fn bars(&self) -> Bars {
+        Bars::new(self.progress)
     }
 }
 
 pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
     match command {
-        Command::Upload { files, description } => upload(files, description, session, output),
-        Command::Version { record, file, description } => {
-            let terms = description.terms()?;
-            description.of(file, &terms).check()?;
-            let client = session.client()?;
-            let one = timed(output, file, || {
-                client.upload_version(*record, &description.of(file, &terms), &Bars::default())
-            })?;
-            Ok(json!({ "records": [one] }))
+        Command::Upload { files, description, sending } => {
+            sending::upload(files, description, sending, session, output)
         }
+        Command::Version { record, file, description, sending } => {
+            sending::version(*record, file, description, sending, session, output)
+        }
+        Command::Uploads(arguments) => sending::uploads(arguments, output),
         Command::List { limit } => list(*limit, &session.client()?, output),
         Command::Show { record } => show(*record, &session.client()?, output),
-        Command::Download(arguments) => download(arguments, session, output),
+        Command::Download(arguments) => receiving::download(arguments, session, output),
+        Command::Export(arguments) => receiving::export(arguments, session, output),
     }
-}
-
-fn upload(files: &[PathBuf], description: &Description, session: &Session, output: &Output) -> Answered {
-    let terms = description.terms()?;
-    // All of them, before the passphrase is asked for and the first is sent.
-    files.iter().try_for_each(|file| description.of(file, &terms).check())?;
-    let client = session.client()?;
-    let mut records = Vec::new();
-    for file in files {
-        let new = description.of(file, &terms);
-        match timed(output, file, || client.upload(&new, &Bars::default())) {
-            Ok(record) => records.push(record),
-            // What is uploaded already must not be forgotten.
-            Err(failure) => return Err(failure.after(json!({ "records": records }))),
-        }
-    }
-    Ok(json!({ "records": records }))
-}
-
-fn timed(output: &Output, file: &Path, upload: impl FnOnce() -> Result<Uploaded, Error>) -> Result<Value, Failure> {
-    let started = Instant::now();
-    let uploaded = upload()?;
-    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Uploaded { record, version, sha256, plaintext_bytes, event } = &uploaded;
-    output.say(format!("{}: record {record} version {version}, {plaintext_bytes} bytes in {ms} ms", file.display()));
-    output.say(format!("  SHA-256  {sha256}"));
-    output.say(format!("  event    {} {}", event.place, event.leaf));
-    Ok(json!({
-        "record": record,
-        "version": version,
-        "file": file,
-        "event": output::event(event),
-        "sha256": sha256,
-        "bytes": plaintext_bytes,
-        "ms": ms,
-    }))
 }
 
 fn list(limit: usize, client: &Client, output: &Output) -> Answered {
@@ -197,33 +151,4 @@ fn say_version(version: &RecordVersionView, output: &Output) {
     let media_type = version.media_type.as_deref().map(printable).unwrap_or_default();
     let when = output::time(version.uploaded_at.unwrap_or(version.created_at));
     output.say(format!("  version {} {}, {when}  {media_type}  {label}", version.version, printable(&version.state)));
-}
-
-fn download(arguments: &Download, session: &Session, output: &Output) -> Answered {
-    let of = match (arguments.record, arguments.request) {
-        (_, Some(request)) => DownloadOf::Request(request),
-        (Some(record), None) => DownloadOf::Record(record, arguments.version),
-        // The parser has seen to one of them.
-        (None, None) => return Err(Failure::usage("no record is named", "Name a record, or say --request ID.")),
-    };
-    let done = session.client()?.download(of, &arguments.out, arguments.force, &Bars::default())?;
-    output.say(format!(
-        "{}: record {} version {}, {} bytes",
-        arguments.out.display(),
-        done.record,
-        done.version,
-        done.bytes
-    ));
-    output.say(format!("  SHA-256  {}", done.sha256));
-    output.say(format!("  checked  {}", done.checks.join(", ")));
-    Ok(json!({
-        "record": done.record,
-        "version": done.version,
-        "media_type": done.media_type,
-        "out": arguments.out,
-        "sha256": done.sha256,
-        "bytes": done.bytes,
-        "checks": done.checks,
-        "event": output::event(&done.event),
-    }))
 }

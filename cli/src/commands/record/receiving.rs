@@ -1,0 +1,146 @@
+//! `chartseal record download` and `export`.
+
+use std::path::PathBuf;
+
+use chartseal_cli::{DownloadOf, ExportKey, KeyFile};
+use chartseal_events::Id;
+use clap::Args;
+use serde_json::json;
+
+use super::Shown;
+use crate::commands::Answered;
+use crate::failure::Failure;
+use crate::options::id;
+use crate::output::{self, Output};
+use crate::session::Session;
+
+/// Which record.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Your own record.
+    #[arg(required_unless_present = "request", value_parser = id)]
+    record: Option<Id>,
+    /// The request that was approved.
+    #[arg(long, conflicts_with = "record", value_parser = id)]
+    request: Option<Id>,
+    /// Of your own record; by default the latest version.
+    #[arg(long, value_name = "N", conflicts_with = "request")]
+    version: Option<u32>,
+}
+
+/// What to download, and where to.
+#[derive(Debug, Args)]
+pub struct Download {
+    #[command(flatten)]
+    which: Which,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    force: bool,
+    /// Do not go on with what was broken off: fetch all of it again.
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// What to export, under which key, and where to.
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    which: Which,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A file with your own key: 32 bytes, or 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    key_file: PathBuf,
+    /// Write a new key into the key file first; it must not be there.
+    #[arg(long)]
+    generate_key: bool,
+    /// What the keyring calls the key.
+    #[arg(long, value_name = "NAME", default_value = ExportKey::DEFAULT_NAME)]
+    key_name: String,
+    /// What the keyring calls the key's namespace.
+    #[arg(long, value_name = "NAME", default_value = ExportKey::DEFAULT_NAMESPACE)]
+    key_namespace: String,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+impl Which {
+    fn of(&self) -> Result<DownloadOf, Failure> {
+        match (self.record, self.request) {
+            (_, Some(request)) => Ok(DownloadOf::Request(request)),
+            (Some(record), None) => Ok(DownloadOf::Record(record, self.version)),
+            // The parser has seen to one of them.
+            (None, None) => Err(Failure::usage("no record is named", "Name a record, or say --request ID.")),
+        }
+    }
+}
+
+pub fn download(arguments: &Download, session: &Session, output: &Output) -> Answered {
+    let Download { which, out, force, fresh, shown } = arguments;
+    let of = which.of()?;
+    let mut client = session.client()?;
+    client.transfers.fresh = *fresh;
+    let done = client.download(of, out, *force, &shown.bars())?;
+    output.say(format!("{}: record {} version {}, {} bytes", out.display(), done.record, done.version, done.bytes));
+    output.say(format!("  SHA-256  {}", done.sha256));
+    output.say(format!("  checked  {}", done.checks.join(", ")));
+    Ok(json!({
+        "record": done.record,
+        "version": done.version,
+        "media_type": done.media_type,
+        "out": out,
+        "sha256": done.sha256,
+        "bytes": done.bytes,
+        "checks": done.checks,
+        "event": output::event(&done.event),
+    }))
+}
+
+pub fn export(arguments: &Export, session: &Session, output: &Output) -> Answered {
+    let Export { which, out, key_file, generate_key, key_name, key_namespace, force, shown } = arguments;
+    let of = which.of()?;
+    ExportKey::check_names(key_namespace, key_name)?;
+    let key = if *generate_key { KeyFile::generate(key_file)? } else { KeyFile::read(key_file)? };
+    if key.others_can_read {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("chartseal: others can read {}; give it the mode 0600\n", key_file.display()).as_bytes(),
+        );
+    }
+    let key = ExportKey::new(key_namespace, key_name, &key)?;
+    let exported = session.client()?.export(of, &key, out, *force, &shown.bars())?;
+    let done = &exported.download;
+    output.say(format!(
+        "{}: record {} version {}, {} bytes that hold {}",
+        out.display(),
+        done.record,
+        done.version,
+        exported.message_bytes,
+        done.bytes
+    ));
+    output.say(format!("  opens with  Raw AES keyring, namespace {key_namespace}, name {key_name}"));
+    output.say(format!("  SHA-256     {} when opened", done.sha256));
+    output.say(format!("  checked     {}", done.checks.join(", ")));
+    Ok(json!({
+        "record": done.record,
+        "version": done.version,
+        "media_type": done.media_type,
+        "out": out,
+        "message_bytes": exported.message_bytes,
+        "key_name": key_name,
+        "key_namespace": key_namespace,
+        "sha256": done.sha256,
+        "bytes": done.bytes,
+        "checks": done.checks,
+        "event": output::event(&done.event),
+    }))
+}

@@ -1,0 +1,361 @@
+//! Which part is sent next: several workers take parts from one board, which asks for addresses a page at a time, when they are needed.
+//!
+//! In scope: the order of parts, addresses that expire, attempts, the end at the first failure that stays. Not in scope: how a part is sent and where
+//! addresses come from; [`Shipment`] says that, and tests have one of their own.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chartseal_events::limits::MAX_PARTS_ASKED;
+use chartseal_events::wire::{PartCall, PresignedCall};
+
+use crate::error::Error;
+use crate::patience::{Attempts, Patience};
+
+/// Addresses that live shorter are used whenever they come up.
+const MIN_LIFE_MS: u64 = 60_000;
+/// How many addresses are refused in a row, beside those that were all in use when their time was over.
+const MAX_REFUSED: usize = 4;
+
+/// What is being sent, in parts.
+pub(super) trait Shipment: Sync {
+    /// Addresses of these parts, which are at most a page, by rising number; none for a part that is there already.
+    fn addresses(&self, numbers: &[u32]) -> Result<Vec<PartCall>, Error>;
+
+    /// Sends a part, once, and says how the store answered. It breaks off when `stop` says so.
+    fn send(&self, number: u32, call: &PresignedCall, stop: &AtomicBool) -> Result<u16, Error>;
+
+    /// Why the store refuses a part for good.
+    fn refused(&self, number: u32, status: u16) -> Error;
+
+    /// A part is there and need not be sent.
+    fn found(&self, number: u32);
+
+    /// The time by the clock that ends addresses, Unix milliseconds.
+    fn now_ms(&self) -> u64;
+}
+
+/// A part and where to send it.
+pub(super) struct Addressed {
+    number: u32,
+    call: PresignedCall,
+    /// After this a new address is asked for, Unix milliseconds.
+    until_ms: u64,
+}
+
+impl Addressed {
+    pub(super) fn new(number: u32, call: PresignedCall, now_ms: u64) -> Self {
+        let life_ms = call.expires_at.saturating_sub(now_ms);
+        let until_ms = if life_ms < MIN_LIFE_MS { u64::MAX } else { now_ms.saturating_add(life_ms / 5 * 4) };
+        Self { number, call, until_ms }
+    }
+}
+
+/// The parts that are still to be sent.
+pub(super) struct Board<'a, S> {
+    shipment: &'a S,
+    patience: Patience,
+    parallel: usize,
+    queue: Mutex<Queue>,
+    stop: AtomicBool,
+}
+
+struct Queue {
+    ready: VecDeque<Addressed>,
+    /// Parts without an address.
+    unasked: VecDeque<u32>,
+    /// Addresses that were refused since the last part got through.
+    refused: usize,
+    failure: Option<Error>,
+}
+
+/// How a part went that did not fail.
+enum Went {
+    Through,
+    AddressRefused,
+    /// The address is too old for another attempt.
+    AddressOver,
+}
+
+impl<'a, S: Shipment> Board<'a, S> {
+    /// A board with parts that have an address already, and parts that have none.
+    pub(super) fn new(
+        shipment: &'a S,
+        ready: impl IntoIterator<Item = Addressed>,
+        unasked: impl IntoIterator<Item = u32>,
+        parallel: usize,
+        patience: Patience,
+    ) -> Self {
+        let (ready, unasked) = (ready.into_iter().collect(), unasked.into_iter().collect());
+        let queue = Mutex::new(Queue { ready, unasked, refused: 0, failure: None });
+        Self { shipment, patience, parallel: parallel.max(1), queue, stop: AtomicBool::new(false) }
+    }
+
+    /// Sends all parts. The first failure that stays ends it.
+    pub(super) fn run(self) -> Result<(), Error> {
+        let queue = self.queue();
+        let parts = queue.ready.len() + queue.unasked.len();
+        drop(queue);
+        std::thread::scope(|scope| {
+            for _ in 0..self.parallel.min(parts) {
+                scope.spawn(|| self.work());
+            }
+        });
+        let queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        queue.failure.map_or(Ok(()), Err)
+    }
+
+    fn work(&self) {
+        while let Some(next) = self.next() {
+            match self.send(&next) {
+                Ok(Went::Through) => self.queue().refused = 0,
+                Ok(Went::AddressRefused) => self.put_back(next.number, true),
+                Ok(Went::AddressOver) => self.put_back(next.number, false),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // A worker that panicked ends the program anyway; the queue is whole after each line.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next part with its address. While addresses are asked for, those who need one wait and those who send go on.
+    fn next(&self) -> Option<Addressed> {
+        let mut queue = self.queue();
+        loop {
+            if queue.failure.is_some() {
+                return None;
+            }
+            match queue.ready.pop_front() {
+                Some(next) if self.shipment.now_ms() < next.until_ms => return Some(next),
+                Some(stale) => queue.unasked.push_back(stale.number),
+                None if queue.unasked.is_empty() => return None,
+                None => {
+                    if let Err(error) = self.ask(&mut queue) {
+                        drop(queue);
+                        self.fail(error);
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask(&self, queue: &mut Queue) -> Result<(), Error> {
+        queue.unasked.make_contiguous().sort_unstable();
+        let page = queue.unasked.len().min(MAX_PARTS_ASKED);
+        let numbers: Vec<u32> = queue.unasked.drain(..page).collect();
+        let now_ms = self.shipment.now_ms();
+        for PartCall { number, call } in self.shipment.addresses(&numbers)? {
+            match call {
+                Some(call) => queue.ready.push_back(Addressed::new(number, call, now_ms)),
+                None => self.shipment.found(number),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a part, again if need be.
+    fn send(&self, next: &Addressed) -> Result<Went, Error> {
+        let mut attempts = Attempts::new(self.patience);
+        loop {
+            let passing = match self.shipment.send(next.number, &next.call, &self.stop) {
+                Ok(200..300) => return Ok(Went::Through),
+                // What the address was signed for is what is sent: its time is over.
+                Ok(403) => return Ok(Went::AddressRefused),
+                Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
+                Ok(status) => return Err(self.shipment.refused(next.number, status)),
+                Err(error @ Error::Unreachable { .. }) => error,
+                Err(error) => return Err(error),
+            };
+            if self.stop.load(Ordering::Relaxed) || !attempts.again() {
+                return Err(passing);
+            }
+            if self.shipment.now_ms() >= next.until_ms {
+                return Ok(Went::AddressOver);
+            }
+        }
+    }
+
+    fn put_back(&self, number: u32, refused: bool) {
+        let mut queue = self.queue();
+        queue.refused += usize::from(refused);
+        if queue.refused > MAX_REFUSED + self.parallel {
+            drop(queue);
+            return self.fail(Error::UploadExpired);
+        }
+        // The others are as old.
+        let Queue { ready, unasked, .. } = &mut *queue;
+        unasked.extend(ready.drain(..).map(|addressed| addressed.number).chain([number]));
+    }
+
+    fn fail(&self, error: Error) {
+        self.stop.store(true, Ordering::Relaxed);
+        // The first is the cause; what follows was broken off.
+        self.queue().failure.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU64, AtomicUsize};
+    use std::time::Duration;
+
+    use super::*;
+
+    const QUICK: Patience = Patience {
+        total: Duration::from_secs(10),
+        first_wait: Duration::from_micros(10),
+        longest_wait: Duration::from_micros(100),
+    };
+
+    /// A store that answers as it is told to.
+    struct Small<F> {
+        answer: F,
+        /// Page by page.
+        asked: Mutex<Vec<Vec<u32>>>,
+        there: Mutex<BTreeSet<u32>>,
+        sent: Mutex<BTreeMap<u32, usize>>,
+        clock_ms: AtomicU64,
+        life_ms: u64,
+    }
+
+    impl<F: Fn(u32, usize) -> Result<u16, Error> + Sync> Small<F> {
+        fn new(answer: F) -> Self {
+            let (asked, there, sent) = Default::default();
+            Self { answer, asked, there, sent, clock_ms: AtomicU64::new(0), life_ms: 900_000 }
+        }
+
+        fn board(&self, parts: u32, parallel: usize, patience: Patience) -> Result<(), Error> {
+            Board::new(self, [], 1..=parts, parallel, patience).run()
+        }
+    }
+
+    impl<F: Fn(u32, usize) -> Result<u16, Error> + Sync> Shipment for Small<F> {
+        fn addresses(&self, numbers: &[u32]) -> Result<Vec<PartCall>, Error> {
+            assert!(!numbers.is_empty() && numbers.len() <= MAX_PARTS_ASKED && numbers.is_sorted());
+            self.asked.lock().expect("no panic").push(numbers.to_vec());
+            let there = self.there.lock().expect("no panic");
+            let call = || PresignedCall {
+                method: "PUT".to_owned(),
+                url: String::new(),
+                headers: BTreeMap::new(),
+                expires_at: self.now_ms() + self.life_ms,
+            };
+            let one = |&number: &u32| PartCall { number, call: (!there.contains(&number)).then(call) };
+            Ok(numbers.iter().map(one).collect())
+        }
+
+        fn send(&self, number: u32, _: &PresignedCall, _: &AtomicBool) -> Result<u16, Error> {
+            let attempt = {
+                let mut sent = self.sent.lock().expect("no panic");
+                let count = sent.entry(number).or_default();
+                *count += 1;
+                *count
+            };
+            let answer = (self.answer)(number, attempt);
+            if matches!(answer, Ok(200)) {
+                self.there.lock().expect("no panic").insert(number);
+            }
+            answer
+        }
+
+        fn refused(&self, _: u32, status: u16) -> Error {
+            Error::StorageRefused { status }
+        }
+
+        fn found(&self, number: u32) {
+            assert!(self.there.lock().expect("no panic").contains(&number));
+        }
+
+        fn now_ms(&self) -> u64 {
+            self.clock_ms.load(Ordering::Relaxed)
+        }
+    }
+
+    fn lost() -> Error {
+        Error::Unreachable { url: String::new(), source: Box::new(ureq::Error::ConnectionFailed) }
+    }
+
+    #[test]
+    fn several_parts_go_at_once_and_each_goes_once() {
+        let together = Barrier::new(4);
+        let store = Small::new(|number, _| {
+            // The first four only go on when all four are on their way.
+            if number <= 4 {
+                together.wait();
+            }
+            Ok(200)
+        });
+        store.board(250, 4, QUICK).expect("sent");
+        assert_eq!(store.there.lock().expect("no panic").len(), 250);
+        assert!(store.sent.lock().expect("no panic").values().all(|count| *count == 1));
+        let pages: Vec<_> = store.asked.lock().expect("no panic").iter().map(Vec::len).collect();
+        assert_eq!(pages, [100, 100, 50], "asked for when they are needed");
+    }
+
+    #[test]
+    fn what_is_there_is_not_sent() {
+        let store = Small::new(|_, _| Ok(200));
+        store.there.lock().expect("no panic").extend([1, 3]);
+        store.board(4, 2, QUICK).expect("sent");
+        assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(2, 1), (4, 1)]));
+    }
+
+    #[test]
+    fn failures_that_pass_are_tried_again() {
+        let store = Small::new(|number, attempt| match (number, attempt) {
+            (1, 1) | (2, 2) => Err(lost()),
+            (2, 1) => Ok(503),
+            (3, 1) => Ok(429),
+            _ => Ok(200),
+        });
+        store.board(3, 2, QUICK).expect("sent");
+        assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 2), (2, 3), (3, 2)]));
+    }
+
+    #[test]
+    fn an_address_whose_time_is_over_is_asked_for_again() {
+        let store = Small::new(|_, attempt| Ok(if attempt == 1 { 403 } else { 200 }));
+        store.board(3, 1, QUICK).expect("sent");
+        let asked = store.asked.lock().expect("no panic").clone();
+        assert_eq!(asked, [vec![1, 2, 3], vec![1, 2, 3], vec![2, 3], vec![3]], "the others are as old");
+        // Before the store has to say so, where the clock tells.
+        let store = Small::new(|number, _| {
+            assert!(number < 4);
+            Ok(200)
+        });
+        let old = Addressed::new(1, store.addresses(&[1]).expect("asked").remove(0).call.expect("one"), 0);
+        store.clock_ms.store(800_000, Ordering::Relaxed);
+        Board::new(&store, [old], 2..=3, 1, QUICK).run().expect("sent");
+        assert_eq!(*store.asked.lock().expect("no panic"), [vec![1], vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn addresses_that_are_never_taken_end_it() {
+        let store = Small::new(|_, _| Ok(403));
+        assert!(matches!(store.board(9, 3, QUICK), Err(Error::UploadExpired)));
+        // One that is over as soon as it was given still is tried.
+        let store = Small { life_ms: 0, ..Small::new(|_, _| Ok(200)) };
+        store.board(2, 1, QUICK).expect("sent");
+    }
+
+    #[test]
+    fn the_first_failure_that_stays_ends_all() {
+        let begun = AtomicUsize::new(0);
+        let store = Small::new(|_, _| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            Ok(400)
+        });
+        let error = store.board(1_000, 4, QUICK).expect_err("refused");
+        assert!(matches!(error, Error::StorageRefused { status: 400 }), "{error}");
+        assert!(begun.load(Ordering::Relaxed) <= 8, "the others stop");
+        let store = Small::new(|_, _| Err(lost()));
+        assert!(matches!(store.board(2, 2, Patience::NONE), Err(Error::Unreachable { .. })));
+    }
+}

@@ -1,0 +1,349 @@
+//! An upload from beginning to end, over as many runs of the program as it takes.
+//!
+//! What was reached stands in a slot of the state folder: the ciphertext and a journal. It is gone on with if the file is still the one that was
+//! encrypted; a file that was edited is a new encryption run for the same version, and what is of no use is put aside. The slot's name is a keyed
+//! hash of what is uploaded, so that no path, label or term can be read or guessed from it.
+
+use std::fs::File;
+use std::io::{self, BufReader, Seek as _, SeekFrom};
+
+use chartseal_envelope::SealError;
+use chartseal_events::wire::AnnouncedUpload;
+use chartseal_events::{Code, Event, Hash, Id, Outcome, StreamId};
+use chartseal_ledger::terms::Token;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::journal::{BODY, Journal, Run};
+use super::parts::Parts;
+use super::{Created, NewRecord, Uploaded, unfinished};
+use crate::client::Client;
+use crate::error::Error;
+use crate::progress::{Counted, Progress, Stage};
+use crate::records::CheckedRecord;
+use crate::state::Slot;
+use crate::tampering::Tampering;
+
+/// How often a run is announced for a fresh address.
+const MAX_ADDRESSES: u32 = 4;
+/// How much of a file is read at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// What a file becomes.
+#[derive(Clone, Copy)]
+enum Target {
+    NewRecord,
+    VersionOf(Id),
+}
+
+/// One file on its way.
+struct Job<'a> {
+    client: &'a Client,
+    target: Target,
+    new: &'a NewRecord<'a>,
+    tokens: &'a [Token],
+    slot: &'a Slot,
+    progress: &'a dyn Progress,
+}
+
+/// What an earlier run of the program left.
+enum Found {
+    /// Nothing of use.
+    Nothing,
+    /// A version with a data key.
+    Keyed(Journal, Box<Created>),
+    /// Ciphertext of this very file.
+    Encrypted(Journal),
+    /// It was all done, and only the last answer was not seen.
+    Arrived(Box<Uploaded>),
+}
+
+impl Client {
+    /// Uploads a file as a new record; goes on where an earlier run of the program stopped.
+    pub fn upload(&self, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
+        self.upload_to(Target::NewRecord, new, progress)
+    }
+
+    /// Uploads a file as a new version of one's own record; goes on where an earlier run of the program stopped.
+    pub fn upload_version(&self, record: Id, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
+        self.upload_to(Target::VersionOf(record), new, progress)
+    }
+
+    fn upload_to(&self, target: Target, new: &NewRecord<'_>, progress: &dyn Progress) -> Result<Uploaded, Error> {
+        // Before anything is created: a record that is never announced would stand open for ever.
+        let file = new.checked_file()?;
+        let tokens = self.record_tokens(new.terms)?;
+        let slots = self.transfers.state.slots(unfinished::UPLOADS)?;
+        unfinished::sweep(&slots, self.vault.now_ms());
+        let name = self.slot_name(target, new, &tokens)?;
+        let slot = slots.claim(&name)?.ok_or(Error::UploadBusy)?;
+        let uploaded = Job { client: self, target, new, tokens: &tokens, slot: &slot, progress }.run(&file)?;
+        slot.remove();
+        Ok(uploaded)
+    }
+
+    /// The slot of what is uploaded: HMAC's nesting, under a key that only the wallet gives, so that a stolen folder answers no guesses.
+    fn slot_name(&self, target: Target, new: &NewRecord<'_>, tokens: &[Token]) -> Result<String, Error> {
+        let secret = Zeroizing::new(self.wallet.signing_key().to_bytes());
+        let key = Zeroizing::new(Hash::of(&[b"chartseal/upload-slot/v1\0", &*secret]).0);
+        let path = new.path.canonicalize().map_err(Error::file(new.path))?;
+        let target = match target {
+            Target::NewRecord => String::new(),
+            Target::VersionOf(record) => record.to_string(),
+        };
+        let kid = self.wallet.kid().to_string();
+        let mut tokens: Vec<_> = tokens.iter().map(Token::to_string).collect();
+        tokens.sort();
+        let tokens = tokens.join(" ");
+        let label = new.label.map(|label| format!("label {label}")).unwrap_or_default();
+        let pin = self.vault.pin();
+        let mut inner = Sha256::new();
+        inner.update(*key);
+        let fields: [&[u8]; 7] = [
+            &pin.genesis.0,
+            kid.as_bytes(),
+            target.as_bytes(),
+            path.as_os_str().as_encoded_bytes(),
+            new.media_type.as_bytes(),
+            label.as_bytes(),
+            tokens.as_bytes(),
+        ];
+        for field in fields {
+            inner.update((field.len() as u64).to_be_bytes());
+            inner.update(field);
+        }
+        Ok(Hash::of(&[&*key, &inner.finalize()]).to_string())
+    }
+}
+
+impl Job<'_> {
+    fn run(&self, file: &File) -> Result<Uploaded, Error> {
+        match self.once(file) {
+            // Once more, from what is of use.
+            Err(Error::SpoolDamaged) => self.forget_run()?,
+            Err(error) if error.is_refusal(Code::UploadMismatch) => self.forget_run()?,
+            Err(error) if error.is_refusal(Code::TooManyAnnouncements) => self.slot.clear()?,
+            outcome => return outcome,
+        }
+        self.progress.note("what was encrypted earlier is of no use: the file is encrypted again");
+        self.once(file)
+    }
+
+    fn forget_run(&self) -> Result<(), Error> {
+        let Some(mut journal) = Journal::read(self.slot)? else { return self.slot.clear() };
+        journal.run = None;
+        journal.write(self.slot)
+    }
+
+    fn once(&self, file: &File) -> Result<Uploaded, Error> {
+        let (mut journal, resumed) = match self.take_up(file)? {
+            Found::Arrived(uploaded) => return Ok(*uploaded),
+            Found::Encrypted(journal) => (journal, true),
+            Found::Keyed(journal, created) => (self.encrypt(journal, &created, file)?, true),
+            Found::Nothing => {
+                let created = self.create()?;
+                let now_ms = self.client.vault.now_ms();
+                let journal = Journal::new(self.client.vault.pin(), self.client.wallet.kid(), &created, now_ms);
+                journal.write(self.slot)?;
+                (self.encrypt(journal, &created, file)?, false)
+            }
+        };
+        self.deliver(&mut journal)?;
+        let run = journal.run.as_ref().ok_or(Error::SpoolDamaged)?;
+        let message_id = &run.announcement.message_id.0;
+        let event = self.client.wait_uploaded(journal.record, journal.version, message_id)?;
+        Ok(uploaded(&journal, run, resumed, event))
+    }
+
+    fn create(&self) -> Result<Created, Error> {
+        match self.target {
+            Target::NewRecord => self.client.create_record(),
+            Target::VersionOf(record) => self.client.create_version(record),
+        }
+    }
+
+    /// Encrypts into the slot, and writes down that it is done once the ciphertext is durable.
+    fn encrypt(&self, mut journal: Journal, created: &Created, mut file: &File) -> Result<Journal, Error> {
+        let failed = || Error::file(self.new.path);
+        let before = file.metadata().map_err(failed())?;
+        file.seek(SeekFrom::Start(0)).map_err(failed())?;
+        let body = self.slot.create(BODY)?;
+        self.progress.begin(Stage::Encrypt, before.len(), 0);
+        let plaintext = Counted::new(BufReader::with_capacity(READ_BYTES, file), self.progress);
+        let spooled = created.spool_into(body, plaintext);
+        self.progress.end();
+        let kept = || Error::spool(self.slot.file(BODY));
+        let spooled = spooled.map_err(|error| match error {
+            Error::Seal(SealError::Write(source)) => kept()(source),
+            Error::Seal(SealError::Read(source)) => failed()(source),
+            other => other,
+        })?;
+        // Half of one state and half of another is no record.
+        let after = file.metadata().map_err(failed())?;
+        let modified = after.modified().ok() != before.modified().ok();
+        if modified || after.len() != before.len() || spooled.sealed.plaintext_bytes != before.len() {
+            return Err(Error::FileChanged(self.new.path.to_owned()));
+        }
+        spooled.body.sync_all().map_err(kept())?;
+        journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, spooled.sha256));
+        journal.write(self.slot)?;
+        Ok(journal)
+    }
+
+    /// Announces and sends, until the store has all of it.
+    fn deliver(&self, journal: &mut Journal) -> Result<(), Error> {
+        for last in (0..MAX_ADDRESSES).map(|round| round + 1 == MAX_ADDRESSES) {
+            let run = journal.run.as_ref().ok_or(Error::SpoolDamaged)?;
+            let (tokens, label) = (self.tokens, self.new.label);
+            let sent = match self.client.announce_run(&run.announcement, &run.header(), tokens, label) {
+                Ok(announced) => self.send(journal, &announced.event, &announced.answer),
+                Err(error) => Err(error),
+            };
+            match sent {
+                // By which run, the evidence tells.
+                Err(error) if error.is_refusal(Code::VersionUploaded) => return Ok(()),
+                Err(Error::UploadExpired) if !last => {}
+                Err(error) if error.is_refusal(Code::UploadExpired) && !last => {}
+                Err(error) if error.is_refusal(Code::NotAnnounced) && !last => {}
+                sent => return sent,
+            }
+        }
+        Err(Error::UploadExpired)
+    }
+
+    fn send(&self, journal: &mut Journal, event: &Event, answer: &AnnouncedUpload) -> Result<(), Error> {
+        let Outcome::RecordAnnounced(outcome) = &event.outcome else {
+            return Err(Tampering::ReceiptOutcome(event.place).into());
+        };
+        let run = journal.run.as_mut().ok_or(Error::SpoolDamaged)?;
+        run.expires_at_ms = Some(outcome.expires_at);
+        let (body_bytes, single) = (run.announcement.body_bytes, run.parts.len() == 1);
+        journal.write(self.slot)?;
+        match (&answer.upload, &answer.parts) {
+            (Some(call), None) if single => {
+                let body = self.slot.open(BODY)?.ok_or(Error::SpoolDamaged)?;
+                let sent = self.client.put_body(call, &body, body_bytes, self.progress);
+                match sent {
+                    Err(Error::StorageRefused { status: 400 }) if !self.is_body_whole(journal, &body)? => {
+                        Err(Error::SpoolDamaged)
+                    }
+                    sent => sent,
+                }
+            }
+            (None, Some(plan)) if !single => {
+                let Self { client, slot, progress, .. } = *self;
+                Parts { client, slot, journal, progress }.send(plan)
+            }
+            _ => Err(Tampering::AnswerDiffers("how the body is sent").into()),
+        }
+    }
+
+    fn is_body_whole(&self, journal: &Journal, mut body: &File) -> Result<bool, Error> {
+        let kept = || Error::spool(self.slot.file(BODY));
+        body.seek(SeekFrom::Start(0)).map_err(kept())?;
+        let mut digest = Sha256::new();
+        io::copy(&mut body, &mut digest).map_err(kept())?;
+        let announced = journal.run.as_ref().map(|run| run.announcement.parts_root);
+        Ok(announced == Some(Hash(digest.finalize().into())))
+    }
+
+    /// Looks at what is in the slot, and holds it to the vault's evidence and to the file.
+    fn take_up(&self, file: &File) -> Result<Found, Error> {
+        let found = match Journal::read(self.slot)? {
+            Some(journal) => self.hold_to_evidence(journal, file)?,
+            None => Found::Nothing,
+        };
+        if matches!(found, Found::Nothing) {
+            self.slot.clear()?;
+        }
+        Ok(found)
+    }
+
+    fn hold_to_evidence(&self, mut journal: Journal, file: &File) -> Result<Found, Error> {
+        let Some(checked) = self.look_up(&journal)? else { return Ok(Found::Nothing) };
+        let version = checked.record()?.version(journal.version);
+        let wrapped = journal.wrapped_key().filter(|key| {
+            version.is_some_and(|version| Hash::of(&[key.ciphertext()]) == version.wrapped_sha256)
+        });
+        let (Some(version), Some(wrapped_key)) = (version, wrapped) else { return Ok(Found::Nothing) };
+        let (record, number) = (journal.record, journal.version);
+        let same = !self.client.transfers.fresh && self.is_same_file(&journal, file)?;
+        if let Some((announced, uploaded_at)) = version.current() {
+            let stream = StreamId::Record(record);
+            let event = checked.sound.event(&stream, uploaded_at.seq).ok_or(Tampering::NotShown("the upload"))?;
+            return Ok(match &journal.run {
+                Some(run) if same && run.announcement.message_id == announced.announcement.message_id => {
+                    self.progress.note(&format!("record {record} version {number} had arrived already"));
+                    Found::Arrived(Box::new(uploaded(&journal, run, true, event.clone())))
+                }
+                _ => {
+                    self.progress.note(&format!("record {record} version {number} arrived as the file was before"));
+                    Found::Nothing
+                }
+            });
+        }
+        if same {
+            self.progress.note(&format!("resuming: record {record} version {number} was begun earlier"));
+            return Ok(Found::Encrypted(journal));
+        }
+        if journal.run.take().is_some() {
+            self.progress.note("the file was changed or is to be sent afresh: it is encrypted again for the same record");
+            journal.write(self.slot)?;
+        }
+        let event = created_event(&checked, record, number).ok_or(Tampering::NotShown("the version"))?;
+        let key = self.client.owner_key(record, number, &version.wrapped_sha256)?;
+        let context = self.client.context(record, number)?;
+        let created = Created { record, version: number, key, wrapped_key, context, event };
+        Ok(Found::Keyed(journal, Box::new(created)))
+    }
+
+    /// The record of a journal that is this wallet's, at this vault, and still waited for.
+    fn look_up(&self, journal: &Journal) -> Result<Option<CheckedRecord>, Error> {
+        let (vault, wallet) = (&self.client.vault, &self.client.wallet);
+        let ours = (&*journal.origin, journal.genesis, journal.kid) == (vault.origin(), vault.pin().genesis, wallet.kid());
+        if !ours || journal.is_stale(vault.now_ms()) {
+            return Ok(None);
+        }
+        match self.client.record(journal.record) {
+            Ok(checked) => Ok(Some(checked.record()?.owner).filter(|owner| Some(*owner) == wallet.provider()).map(|_| checked)),
+            Err(error) if error.is_refusal(Code::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is a whole ciphertext, and the file is the one that it was made of. Sizes first: they are cheap.
+    fn is_same_file(&self, journal: &Journal, mut file: &File) -> Result<bool, Error> {
+        let Some(run) = &journal.run else { return Ok(false) };
+        let failed = || Error::file(self.new.path);
+        let spooled = self.slot.open(BODY)?.and_then(|body| body.metadata().ok()).map(|metadata| metadata.len());
+        let size = file.metadata().map_err(failed())?.len();
+        if spooled != Some(run.announcement.body_bytes) || size != run.plaintext_bytes {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::Start(0)).map_err(failed())?;
+        self.progress.begin(Stage::Compare, size, 0);
+        let mut digest = Sha256::new();
+        let mut reader = Counted::new(BufReader::with_capacity(READ_BYTES, file), self.progress);
+        let read = io::copy(&mut reader, &mut digest);
+        self.progress.end();
+        read.map_err(failed())?;
+        Ok(run.plaintext_sha256 == Hash(digest.finalize().into()))
+    }
+}
+
+fn uploaded(journal: &Journal, run: &Run, resumed: bool, event: Event) -> Uploaded {
+    Uploaded {
+        record: journal.record,
+        version: journal.version,
+        sha256: run.plaintext_sha256,
+        plaintext_bytes: run.plaintext_bytes,
+        resumed,
+        event,
+    }
+}
+
+fn created_event(checked: &CheckedRecord, record: Id, version: u32) -> Option<Event> {
+    let events = checked.sound.events.get(&StreamId::Record(record))?;
+    let created = |event: &&Event| matches!(&event.outcome, Outcome::RecordCreated(created) if created.version == version);
+    events.iter().find(created).cloned()
+}
