@@ -6,10 +6,13 @@
 use std::io::Read;
 
 use crate::SUITE;
-use crate::digests::BodyDigests;
+use crate::buffer::FrameBuffer;
+use crate::digests::{Parts, parts_root};
 use crate::encoding;
 use crate::frame::{self, FrameBytes, FrameError, FrameReader};
 use crate::header::Header;
+use crate::merkle::{self, Tree};
+use crate::pipeline::{self, Jobs, Threads};
 use crate::seal::MAX_BODY_BYTES;
 
 /// The values of a message that its uploader signs.
@@ -46,7 +49,7 @@ pub enum AnnouncementError {
         /// The suite announced.
         found: u16,
     },
-    /// More than one upload can carry.
+    /// More than an upload can carry.
     #[error("a body of {found} bytes is too large, the limit is {MAX_BODY_BYTES}")]
     BodyTooLarge {
         /// The length announced.
@@ -91,24 +94,43 @@ impl Announcement {
         frame::plaintext_bytes(self.body_bytes, self.frame_bytes)
     }
 
+    /// How many frames the announced body has, or None if no body has the announced length.
+    pub fn frames(&self) -> Option<u64> {
+        self.plaintext_bytes().map(|_| frame::frame_count(self.body_bytes, self.frame_bytes))
+    }
+
     /// Measures a message without any key: what its announcement must say. It says nothing about who wrote the message.
     ///
     /// `frame_bytes` is the header's frame length, which the caller has put within limits.
-    pub fn measure(header: &Header, frame_bytes: FrameBytes, body: impl Read) -> Result<Self, FrameError> {
+    pub fn measure(header: &Header, frame_bytes: FrameBytes, body: impl Read + Send) -> Result<Self, FrameError> {
         let mut frames = FrameReader::new(body, frame_bytes);
-        let mut digests = BodyDigests::default();
-        while let Some(frame) = frames.next_frame()? {
-            digests.add_frame(frame.head, frame.content_and_tag);
-        }
-        let digests = digests.finish();
+        let (mut parts, mut tree, mut body_bytes) = (Parts::default(), Tree::default(), 0);
+        let jobs = Jobs {
+            read: |buffer: &mut FrameBuffer| {
+                let goes = frames.read_frame(buffer)?;
+                parts.update(buffer.frame());
+                Ok(goes)
+            },
+            work: |buffer: &mut FrameBuffer| {
+                buffer.leaf = merkle::leaf(buffer.frame());
+                Ok(())
+            },
+            emit: |buffer: &mut FrameBuffer| {
+                tree.push(buffer.leaf);
+                body_bytes += buffer.frame().len() as u64;
+                Ok(())
+            },
+        };
+        pipeline::run(Threads::available(), || FrameBuffer::new(frame_bytes), jobs)?;
+        frames.nothing_follows()?;
         Ok(Self {
             suite: SUITE,
             message_id: *header.message_id(),
             commitment: *header.commitment(),
             frame_bytes,
-            body_bytes: digests.body_bytes,
-            frames_root: digests.frames_root,
-            parts_root: digests.parts_root(),
+            body_bytes,
+            frames_root: tree.root(),
+            parts_root: parts_root(&parts.finish()),
         })
     }
 }

@@ -9,7 +9,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::merkle::{Hash, Tree};
+use crate::merkle::Hash;
 
 /// Bytes of one part of a multipart upload: 64 MiB. Every part but the last has exactly this size.
 pub const PART_BYTES: u64 = 64 * 1024 * 1024;
@@ -67,46 +67,6 @@ impl Parts {
     pub(crate) fn finish(mut self) -> Vec<Hash> {
         self.done.push(self.part.finalize().into());
         self.done
-    }
-}
-
-/// All digests of a body, as its frames arrive.
-#[derive(Default)]
-pub(crate) struct BodyDigests {
-    frames: Tree,
-    parts: Parts,
-    body_bytes: u64,
-}
-
-/// All digests of a whole body.
-pub(crate) struct FinishedDigests {
-    pub(crate) body_bytes: u64,
-    pub(crate) frames_root: Hash,
-    pub(crate) parts: Vec<Hash>,
-}
-
-impl BodyDigests {
-    /// Takes in one frame as it stands in the body.
-    pub(crate) fn add_frame(&mut self, head: &[u8], content_and_tag: &[u8]) {
-        self.frames.push(&[head, content_and_tag]);
-        self.parts.update(head);
-        self.parts.update(content_and_tag);
-        self.body_bytes += (head.len() + content_and_tag.len()) as u64;
-    }
-
-    /// Bytes of the frames so far.
-    pub(crate) const fn body_bytes(&self) -> u64 {
-        self.body_bytes
-    }
-
-    pub(crate) fn finish(self) -> FinishedDigests {
-        FinishedDigests { body_bytes: self.body_bytes, frames_root: self.frames.root(), parts: self.parts.finish() }
-    }
-}
-
-impl FinishedDigests {
-    pub(crate) fn parts_root(&self) -> Hash {
-        parts_root(&self.parts)
     }
 }
 

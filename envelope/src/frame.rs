@@ -5,9 +5,9 @@
 
 use std::io::{self, Read};
 
-use zeroize::Zeroizing;
-
 use crate::aead::{IV_BYTES, TAG_BYTES};
+use crate::buffer::FrameBuffer;
+use crate::pipeline::Goes;
 
 /// Fewest plaintext bytes of a frame in the vault: 64 KiB.
 pub const MIN_FRAME_BYTES: u32 = 64 * 1024;
@@ -79,6 +79,12 @@ pub fn body_bytes(plaintext_bytes: u64, frame_bytes: FrameBytes) -> u64 {
     plaintext_bytes.saturating_add(frames.saturating_mul(FRAME_OVERHEAD_BYTES)).saturating_add(last_costs_more)
 }
 
+/// Frames in a body of so many bytes, which [`plaintext_bytes`] has found possible.
+pub(crate) fn frame_count(body_bytes: u64, frame_bytes: FrameBytes) -> u64 {
+    let smallest = (FINAL_HEAD_BYTES + TAG_BYTES) as u64;
+    body_bytes.saturating_sub(smallest) / (u64::from(frame_bytes.0) + FRAME_OVERHEAD_BYTES) + 1
+}
+
 /// Plaintext bytes in a body of so many bytes, or None if no body has this length.
 pub(crate) fn plaintext_bytes(body_bytes: u64, frame_bytes: FrameBytes) -> Option<u64> {
     let smallest = (FINAL_HEAD_BYTES + TAG_BYTES) as u64;
@@ -96,30 +102,48 @@ pub(crate) fn iv(sequence: u32) -> [u8; IV_BYTES] {
     iv
 }
 
+const REGULAR_KIND: &[u8] = b"AWSKMSEncryptionClient Frame";
+const FINAL_KIND: &[u8] = b"AWSKMSEncryptionClient Final Frame";
+
 /// What a frame's tag covers beside its content: message id, kind, sequence number, content length.
-pub(crate) fn aad(message_id: &[u8; 32], is_final: bool, sequence: u32, content_bytes: usize) -> Vec<u8> {
-    let kind: &[u8] = if is_final { b"AWSKMSEncryptionClient Final Frame" } else { b"AWSKMSEncryptionClient Frame" };
-    let mut aad = Vec::with_capacity(message_id.len() + kind.len() + SEQUENCE_BYTES + 8);
-    aad.extend(message_id);
-    aad.extend(kind);
-    aad.extend(sequence.to_be_bytes());
-    aad.extend((content_bytes as u64).to_be_bytes());
-    aad
+pub(crate) struct FrameAad {
+    bytes: [u8; 32 + FINAL_KIND.len() + SEQUENCE_BYTES + 8],
+    length: usize,
 }
 
-/// Writes the head of a frame at the end of `room` and returns where it starts.
-pub(crate) fn put_head(room: &mut [u8; FINAL_HEAD_BYTES], is_final: bool, sequence: u32, content_bytes: u32) -> usize {
+impl FrameAad {
+    pub(crate) fn of(message_id: &[u8; 32], buffer: &FrameBuffer) -> Self {
+        let kind = if buffer.is_final { FINAL_KIND } else { REGULAR_KIND };
+        let mut aad = Self { bytes: [0; _], length: 0 };
+        for piece in
+            [&message_id[..], kind, &buffer.sequence.to_be_bytes(), &(buffer.content_bytes as u64).to_be_bytes()]
+        {
+            aad.bytes[aad.length..aad.length + piece.len()].copy_from_slice(piece);
+            aad.length += piece.len();
+        }
+        aad
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// Writes the head of the frame in the buffer.
+pub(crate) fn put_head(buffer: &mut FrameBuffer) {
+    let (sequence, is_final) = (buffer.sequence, buffer.is_final);
+    // Unwrap safety: at most 1 MiB.
+    let content_bytes = u32::try_from(buffer.content_bytes).expect("a frame is short");
+    let room = buffer.head_room();
     if is_final {
         room[..4].copy_from_slice(&END_MARK);
         room[4..8].copy_from_slice(&sequence.to_be_bytes());
         room[8..20].copy_from_slice(&iv(sequence));
         room[20..].copy_from_slice(&content_bytes.to_be_bytes());
-        0
     } else {
         let start = FINAL_HEAD_BYTES - REGULAR_HEAD_BYTES;
         room[start..start + 4].copy_from_slice(&sequence.to_be_bytes());
         room[start + 4..].copy_from_slice(&iv(sequence));
-        start
     }
 }
 
@@ -180,54 +204,48 @@ impl FrameError {
     }
 }
 
-/// One frame as it stands in the body.
-pub(crate) struct Frame<'a> {
-    pub(crate) sequence: u32,
-    pub(crate) is_final: bool,
-    pub(crate) head: &'a [u8],
-    pub(crate) content_and_tag: &'a mut [u8],
-}
-
-/// Reads a body frame by frame, each into the same buffer.
+/// Reads a body frame by frame.
 pub(crate) struct FrameReader<R> {
     body: R,
     frame_bytes: FrameBytes,
     next: u32,
-    ended: bool,
-    buffer: Zeroizing<Vec<u8>>,
 }
 
 impl<R: Read> FrameReader<R> {
+    /// From the first frame of a body on.
     pub(crate) fn new(body: R, frame_bytes: FrameBytes) -> Self {
-        let buffer = Zeroizing::new(vec![0; FINAL_HEAD_BYTES + frame_bytes.len() + TAG_BYTES]);
-        Self { body, frame_bytes, next: 1, ended: false, buffer }
+        Self::from_frame(body, frame_bytes, 1)
     }
 
-    /// The next frame; None once the final frame was read and nothing follows it.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
-        if self.ended {
-            return self.nothing_follows().map(|()| None);
-        }
+    /// From the frame with this number on.
+    pub(crate) fn from_frame(body: R, frame_bytes: FrameBytes, next: u32) -> Self {
+        Self { body, frame_bytes, next }
+    }
+
+    /// Reads the next frame; the final one ends the body.
+    pub(crate) fn read_frame(&mut self, buffer: &mut FrameBuffer) -> Result<Goes, FrameError> {
         let sequence = self.next;
-        self.fill(0, SEQUENCE_BYTES)?;
-        let is_final = self.buffer[..SEQUENCE_BYTES] == END_MARK;
-        let head_bytes = if is_final { FINAL_HEAD_BYTES } else { REGULAR_HEAD_BYTES };
-        self.fill(SEQUENCE_BYTES, head_bytes)?;
-        let content_bytes = self.check_head(is_final)?;
-        let frame_end = head_bytes + content_bytes + TAG_BYTES;
-        self.fill(head_bytes, frame_end)?;
-        self.ended = is_final;
-        if !is_final {
-            self.next = sequence.checked_add(1).ok_or(FrameError::TooManyFrames)?;
+        let mut front = [0; SEQUENCE_BYTES];
+        self.fill(&mut front)?;
+        buffer.sequence = sequence;
+        buffer.is_final = front == END_MARK;
+        let start = if buffer.is_final { 0 } else { FINAL_HEAD_BYTES - REGULAR_HEAD_BYTES };
+        let (marked, rest) = buffer.head_room()[start..].split_at_mut(SEQUENCE_BYTES);
+        marked.copy_from_slice(&front);
+        self.fill(rest)?;
+        buffer.content_bytes = self.check_head(buffer)?;
+        self.fill(buffer.content_and_tag())?;
+        if buffer.is_final {
+            return Ok(Goes::Ends);
         }
-        let (head, content_and_tag) = self.buffer[..frame_end].split_at_mut(head_bytes);
-        Ok(Some(Frame { sequence, is_final, head, content_and_tag }))
+        self.next = sequence.checked_add(1).ok_or(FrameError::TooManyFrames)?;
+        Ok(Goes::On)
     }
 
     /// Checks the head in the buffer and returns how many content bytes follow it.
-    fn check_head(&self, is_final: bool) -> Result<usize, FrameError> {
+    fn check_head(&self, buffer: &FrameBuffer) -> Result<usize, FrameError> {
         let expected = self.next;
-        let numbered = if is_final { &self.buffer[SEQUENCE_BYTES..] } else { &self.buffer[..] };
+        let numbered = if buffer.is_final { &buffer.head()[SEQUENCE_BYTES..] } else { buffer.head() };
         let (found, rest) = take_u32(numbered);
         if found != expected {
             return Err(FrameError::OutOfOrder { expected, found });
@@ -235,7 +253,7 @@ impl<R: Read> FrameReader<R> {
         if rest[..IV_BYTES] != iv(expected) {
             return Err(FrameError::WrongIv { frame: expected });
         }
-        if !is_final {
+        if !buffer.is_final {
             return Ok(self.frame_bytes.len());
         }
         let (content_bytes, _) = take_u32(&rest[IV_BYTES..]);
@@ -246,14 +264,15 @@ impl<R: Read> FrameReader<R> {
         Ok(usize::try_from(content_bytes).expect("a frame fits in memory"))
     }
 
-    fn fill(&mut self, from: usize, to: usize) -> Result<(), FrameError> {
-        self.body.read_exact(&mut self.buffer[from..to]).map_err(|error| match error.kind() {
+    fn fill(&mut self, room: &mut [u8]) -> Result<(), FrameError> {
+        self.body.read_exact(room).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => FrameError::Truncated { frame: self.next },
             _ => FrameError::Read(error),
         })
     }
 
-    fn nothing_follows(&mut self) -> Result<(), FrameError> {
+    /// After the final frame: whether the body ends there.
+    pub(crate) fn nothing_follows(&mut self) -> Result<(), FrameError> {
         match self.body.read_exact(&mut [0]) {
             Ok(()) => Err(FrameError::TrailingBytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),

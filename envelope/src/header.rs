@@ -199,15 +199,10 @@ impl Header {
         wrapped_key: &WrappedKey,
         frame_bytes: u32,
     ) -> Result<Self, Refused> {
-        let mut pairs = 3_u16.to_be_bytes().to_vec();
-        for (name, value) in context.pairs() {
-            put_counted(&mut pairs, name.as_bytes());
-            put_counted(&mut pairs, value.as_bytes());
-        }
         let mut bytes = vec![FORMAT_VERSION];
         bytes.extend(SUITE.to_be_bytes());
         bytes.extend(message_id);
-        put_counted(&mut bytes, &pairs);
+        put_counted(&mut bytes, &serialise_pairs(context));
         bytes.extend(1_u16.to_be_bytes());
         put_counted(&mut bytes, wrapped_key.provider_id().as_bytes());
         put_counted(&mut bytes, wrapped_key.provider_info());
@@ -291,6 +286,16 @@ impl Header {
     pub const fn commitment(&self) -> &[u8; 32] {
         &self.commitment
     }
+}
+
+/// The context as a header carries it: how many pairs, then each.
+pub(crate) fn serialise_pairs(context: &Context) -> Vec<u8> {
+    let mut pairs = 3_u16.to_be_bytes().to_vec();
+    for (name, value) in context.pairs() {
+        put_counted(&mut pairs, name.as_bytes());
+        put_counted(&mut pairs, value.as_bytes());
+    }
+    pairs
 }
 
 fn read_context(mut rest: Cursor<'_>) -> Result<Context, HeaderError> {

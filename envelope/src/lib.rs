@@ -7,7 +7,8 @@
 //! Not in scope: who may have a key (the events crate), where bytes are kept (infra), KMS.
 //!
 //! The crate is pure: no clock, no network, no async. It reads from [`std::io::Read`] and writes to [`std::io::Write`] with
-//! one frame in memory, whatever the size of the record. Randomness comes from the operating system through one function.
+//! a few frames in memory, whatever the size of the record, and works on frames in parallel. Randomness comes from the operating system through one
+//! function.
 //!
 //! ```
 //! use chartseal_envelope::{Context, DataKey, FrameBytes, Opening, Sealing, WrappedKey, open, seal};
@@ -32,6 +33,7 @@
 
 mod aead;
 mod announcement;
+mod buffer;
 mod digests;
 mod encoding;
 mod entropy;
@@ -43,6 +45,9 @@ mod keys;
 mod merkle;
 mod message;
 mod open;
+mod pipeline;
+mod range;
+mod raw_aes;
 mod seal;
 
 pub use announcement::{Announcement, AnnouncementError};
@@ -57,15 +62,18 @@ pub use header_fields::{
     MAX_TENANT_BYTES, MAX_WRAPPED_KEY_BYTES, WrappedKey, WrappedKeyError,
 };
 pub use keys::{DATA_KEY_BYTES, DataKey, DataKeyError};
-pub use message::write_message;
-pub use open::{OpenError, Opened, Opening, open};
-pub use seal::{MAX_BODY_BYTES, SealError, Sealed, Sealing, seal};
+pub use message::{MessageError, open_message, open_message_on, write_message};
+pub use open::{OpenError, Opened, Opening, open, open_on};
+pub use pipeline::Threads;
+pub use range::{FrameIndex, FrameRange, FrameRangeError, RangeProof, open_range};
+pub use raw_aes::{RawAesError, RawAesKey};
+pub use seal::{MAX_BODY_BYTES, SealError, Sealed, Sealing, seal, seal_message, seal_message_on, seal_on};
 
 /// Entry points that only frozen vectors and tests may use: they give up a guarantee that the rest of the crate keeps.
 #[doc(hidden)]
 pub mod vector_hooks {
     pub use crate::key_release::seal_with_ephemeral as release_with_ephemeral;
-    pub use crate::seal::seal_with_message_id;
+    pub use crate::seal::{seal_with_message_id, seal_within};
 }
 
 /// Algorithm suite id of every message: AES-256-GCM, HKDF-SHA512, key commitment, no signature.

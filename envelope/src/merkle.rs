@@ -1,7 +1,7 @@
 //! The root of an RFC 6962 Merkle tree (section 2.1), computed as leaves arrive.
 //!
-//! One hash per level is kept, so the memory needed grows with the logarithm of the number of frames. Proofs of single frames are not made
-//! here: a range reader needs the leaf hashes, which this does not keep.
+//! One hash per level is kept, so the memory needed grows with the logarithm of the number of frames. Proofs of some frames need all leaf
+//! hashes; `range` makes and checks them.
 
 use sha2::{Digest, Sha256};
 
@@ -16,13 +16,9 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Appends the leaf whose data are `pieces`, one after the other.
-    pub(crate) fn push(&mut self, pieces: &[&[u8]]) {
-        let mut leaf = Sha256::new_with_prefix([0x00]);
-        for piece in pieces {
-            leaf.update(piece);
-        }
-        let mut hash: Hash = leaf.finalize().into();
+    /// Appends a leaf.
+    pub(crate) fn push(&mut self, leaf: Hash) {
+        let mut hash = leaf;
         let mut complete = self.leaves;
         while complete & 1 == 1 {
             // Unwrap safety: each set bit of `leaves` stands for one subtree on the stack.
@@ -42,7 +38,13 @@ impl Tree {
     }
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// The hash of a leaf with these data.
+pub(crate) fn leaf(data: &[u8]) -> Hash {
+    Sha256::new_with_prefix([0x00]).chain_update(data).finalize().into()
+}
+
+/// The hash of a node with these children.
+pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     Sha256::new_with_prefix([0x01]).chain_update(left).chain_update(right).finalize().into()
 }
 
@@ -70,10 +72,9 @@ mod tests {
         let (mut tree, mut leaves) = (Tree::default(), Vec::new());
         for i in 0..70_u8 {
             assert_eq!(tree.root(), definition(&leaves), "{i} leaves");
-            let leaf = vec![i; usize::from(i % 5)];
-            let (a, b) = leaf.split_at(leaf.len() / 2);
-            tree.push(&[a, b]);
-            leaves.push(leaf);
+            let data = vec![i; usize::from(i % 5)];
+            tree.push(leaf(&data));
+            leaves.push(data);
         }
     }
 
@@ -83,8 +84,8 @@ mod tests {
         let leaves =
             ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
         let mut tree = Tree::default();
-        for leaf in leaves {
-            tree.push(&[&hex::decode(leaf).unwrap()]);
+        for data in leaves {
+            tree.push(leaf(&hex::decode(data).unwrap()));
         }
         assert_eq!(hex::encode(tree.root()), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
     }

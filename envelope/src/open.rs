@@ -1,4 +1,4 @@
-//! Opening: header, body and announcement in, plaintext out, one frame in memory.
+//! Opening: header, body and announcement in, plaintext out, a few frames in memory, on all cores.
 //!
 //! Source: AWS Encryption SDK specification, client-apis/decrypt.md, and DESIGN: a record is good only if it is the one its
 //! uploader announced. Plaintext is written frame by frame, each after its tag was verified; but it is *released* only by `Ok`, after the last frame, the
@@ -8,13 +8,16 @@ use std::io::{self, Read, Write};
 
 use subtle::ConstantTimeEq;
 
-use crate::aead::{Refused, TAG_BYTES};
+use crate::aead::Refused;
 use crate::announcement::{Announcement, AnnouncementError};
-use crate::digests::BodyDigests;
-use crate::frame::{self, Frame, FrameError, FrameReader};
+use crate::buffer::FrameBuffer;
+use crate::digests::{Parts, parts_root};
+use crate::frame::{self, FrameAad, FrameError, FrameReader};
 use crate::header::{Header, HeaderError, HeaderMismatch};
 use crate::header_fields::Context;
 use crate::keys::{DataKey, MessageKeys};
+use crate::merkle::{self, Tree};
+use crate::pipeline::{self, Jobs, Threads};
 
 /// What to open with, and what to hold the message to.
 #[derive(Debug, Clone, Copy)]
@@ -114,66 +117,94 @@ impl From<Refused> for OpenError {
 }
 
 /// Opens a message and writes its plaintext, which is good only if this returns `Ok`.
-pub fn open(opening: &Opening<'_>, body: impl Read, plaintext: impl Write) -> Result<Opened, OpenError> {
+pub fn open(opening: &Opening<'_>, body: impl Read + Send, plaintext: impl Write + Send) -> Result<Opened, OpenError> {
+    open_on(Threads::available(), opening, body, plaintext)
+}
+
+/// [`open`] on so many threads.
+pub fn open_on(
+    threads: Threads,
+    opening: &Opening<'_>,
+    body: impl Read + Send,
+    plaintext: impl Write + Send,
+) -> Result<Opened, OpenError> {
     let (header, keys) = open_header(opening)?;
-    let plaintext_bytes = open_body(&keys, opening.announcement, body, plaintext)?;
+    let plaintext_bytes = open_body(threads, &keys, opening.announcement, body, plaintext)?;
     Ok(Opened { header, plaintext_bytes })
 }
 
 /// Everything that can be known before the body: cheap checks first, the key last.
-fn open_header(opening: &Opening<'_>) -> Result<(Header, MessageKeys), OpenError> {
+pub(crate) fn open_header(opening: &Opening<'_>) -> Result<(Header, MessageKeys), OpenError> {
     opening.announcement.check()?;
     let header = Header::parse(opening.header)?;
     header.check_announcement(opening.announcement)?;
     header.check_context(opening.context)?;
-    let keys = MessageKeys::derive(opening.key, header.message_id())?;
+    let keys = genuine_keys(opening.key, &header)?;
+    Ok((header, keys))
+}
+
+/// The message's keys, if the data key is the one committed to and its holder wrote this header.
+pub(crate) fn genuine_keys(key: &DataKey, header: &Header) -> Result<MessageKeys, OpenError> {
+    let keys = MessageKeys::derive(key, header.message_id())?;
     if !keys.commits_to(header.commitment()) {
         return Err(OpenError::WrongKey);
     }
     if !header.is_genuine(&keys.cipher) {
         return Err(OpenError::HeaderTampered);
     }
-    Ok((header, keys))
+    Ok(keys)
 }
 
 fn open_body(
+    threads: Threads,
     keys: &MessageKeys,
     announced: &Announcement,
-    body: impl Read,
-    mut plaintext: impl Write,
+    body: impl Read + Send,
+    mut plaintext: impl Write + Send,
 ) -> Result<u64, OpenError> {
     let mut frames = FrameReader::new(body, announced.frame_bytes);
-    let mut digests = BodyDigests::default();
-    let mut plaintext_bytes = 0;
-    while let Some(frame) = frames.next_frame()? {
-        digests.add_frame(frame.head, frame.content_and_tag);
-        let content = open_frame(keys, &announced.message_id, frame)?;
-        let found = digests.body_bytes();
-        if found > announced.body_bytes {
-            return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found });
-        }
-        plaintext.write_all(content).map_err(OpenError::Write)?;
-        plaintext_bytes += content.len() as u64;
-    }
+    let (mut parts, mut tree) = (Parts::default(), Tree::default());
+    let (mut body_bytes, mut plaintext_bytes) = (0, 0);
+    let jobs = Jobs {
+        read: |buffer: &mut FrameBuffer| {
+            let goes = frames.read_frame(buffer)?;
+            parts.update(buffer.frame());
+            Ok(goes)
+        },
+        work: |buffer: &mut FrameBuffer| {
+            buffer.leaf = merkle::leaf(buffer.frame());
+            decrypt(keys, &announced.message_id, buffer)
+        },
+        emit: |buffer: &mut FrameBuffer| {
+            tree.push(buffer.leaf);
+            body_bytes += buffer.frame().len() as u64;
+            if body_bytes > announced.body_bytes {
+                return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: body_bytes });
+            }
+            plaintext_bytes += buffer.content_bytes as u64;
+            plaintext.write_all(buffer.content()).map_err(OpenError::Write)
+        },
+    };
+    pipeline::run(threads, || FrameBuffer::new(announced.frame_bytes), jobs)?;
+    frames.nothing_follows()?;
     plaintext.flush().map_err(OpenError::Write)?;
-    let digests = digests.finish();
-    if digests.body_bytes != announced.body_bytes {
-        return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: digests.body_bytes });
+    if body_bytes != announced.body_bytes {
+        return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: body_bytes });
     }
-    if !bool::from(digests.frames_root.ct_eq(&announced.frames_root)) {
+    if !bool::from(tree.root().ct_eq(&announced.frames_root)) {
         return Err(OpenError::FramesRootMismatch);
     }
-    if !bool::from(digests.parts_root().ct_eq(&announced.parts_root)) {
+    if !bool::from(parts_root(&parts.finish()).ct_eq(&announced.parts_root)) {
         return Err(OpenError::PartsRootMismatch);
     }
     Ok(plaintext_bytes)
 }
 
-fn open_frame<'a>(keys: &MessageKeys, message_id: &[u8; 32], frame: Frame<'a>) -> Result<&'a [u8], OpenError> {
-    let Frame { sequence, is_final, content_and_tag, .. } = frame;
-    let aad = frame::aad(message_id, is_final, sequence, content_and_tag.len() - TAG_BYTES);
-    match keys.cipher.open(frame::iv(sequence), &aad, content_and_tag) {
-        Ok(content) => Ok(content),
-        Err(Refused) => Err(OpenError::FrameTampered { frame: sequence }),
+/// Decrypts the frame in the buffer where it lies.
+pub(crate) fn decrypt(keys: &MessageKeys, message_id: &[u8; 32], buffer: &mut FrameBuffer) -> Result<(), OpenError> {
+    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer));
+    match keys.cipher.open(iv, aad.as_bytes(), buffer.content_and_tag()) {
+        Ok(_) => Ok(()),
+        Err(Refused) => Err(OpenError::FrameTampered { frame: buffer.sequence }),
     }
 }

@@ -1,19 +1,24 @@
-//! Sealing: plaintext in, detached header and body frames out, one frame in memory.
+//! Sealing: plaintext in, detached header and body frames out, a few frames in memory, on all cores.
 //!
 //! Source: AWS Encryption SDK specification, client-apis/encrypt.md. A plaintext that ends on a frame's border ends in a full final frame, as the
 //! specification recommends; an empty plaintext is one empty final frame.
+//!
+//! Encryption and leaf hashes run on any thread; the parts' digests and the writing go in order.
 
 use std::io::{self, Read, Write};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::aead::{Refused, TAG_BYTES};
-use crate::digests::{BodyDigests, MAX_PARTS, PART_BYTES};
+use crate::buffer::FrameBuffer;
+use crate::digests::{MAX_PARTS, PART_BYTES, Parts, parts_root};
 use crate::entropy::{self, EntropyError};
-use crate::frame::{self, FINAL_HEAD_BYTES, FrameBytes};
+use crate::frame::{self, FrameAad, FrameBytes};
 use crate::header::Header;
 use crate::header_fields::{Context, WrappedKey};
 use crate::keys::{DataKey, MessageKeys};
+use crate::merkle::{self, Tree};
+use crate::pipeline::{self, Goes, Jobs, Threads};
 use crate::{Announcement, SUITE};
 
 /// Most bytes of a body: as many parts as S3 takes, 625 GiB.
@@ -99,10 +104,48 @@ impl Sealed {
 /// Seals `plaintext`, writes the body frames to `body` and returns the header and the digests to announce.
 ///
 /// Each call is a message of its own, with a fresh random message id: the same record sealed twice gives two unrelated bodies.
-pub fn seal(sealing: &Sealing<'_>, plaintext: impl Read, body: impl Write) -> Result<Sealed, SealError> {
-    let mut message_id = [0; 32];
-    entropy::fill(&mut message_id)?;
-    seal_with_message_id(sealing, message_id, plaintext, body)
+pub fn seal(sealing: &Sealing<'_>, plaintext: impl Read + Send, body: impl Write + Send) -> Result<Sealed, SealError> {
+    seal_on(Threads::available(), sealing, plaintext, body)
+}
+
+/// [`seal`] on so many threads.
+pub fn seal_on(
+    threads: Threads,
+    sealing: &Sealing<'_>,
+    plaintext: impl Read + Send,
+    body: impl Write + Send,
+) -> Result<Sealed, SealError> {
+    Run { threads, message_id: fresh_message_id()?, limit_bytes: MAX_BODY_BYTES }.seal(sealing, plaintext, body)
+}
+
+/// Writes a whole message, header || body, as any official SDK reads it; gives its length. No digests are made: it is not for a vault.
+pub fn seal_message(
+    sealing: &Sealing<'_>,
+    plaintext: impl Read + Send,
+    message: impl Write + Send,
+) -> Result<u64, SealError> {
+    seal_message_on(Threads::available(), sealing, plaintext, message)
+}
+
+/// [`seal_message`] on so many threads.
+pub fn seal_message_on(
+    threads: Threads,
+    sealing: &Sealing<'_>,
+    plaintext: impl Read + Send,
+    mut message: impl Write + Send,
+) -> Result<u64, SealError> {
+    let run = Run { threads, message_id: fresh_message_id()?, limit_bytes: MAX_BODY_BYTES };
+    let (keys, header) = run.begin(sealing)?;
+    message.write_all(header.as_bytes()).map_err(SealError::Write)?;
+    let mut cutter = Cutter::new(plaintext, sealing.frame_bytes, run.limit_bytes);
+    let jobs = Jobs {
+        read: |buffer: &mut FrameBuffer| cutter.cut(buffer),
+        work: |buffer: &mut FrameBuffer| encrypt(&keys, &run.message_id, buffer),
+        emit: |buffer: &mut FrameBuffer| message.write_all(buffer.frame()).map_err(SealError::Write),
+    };
+    pipeline::run(threads, || FrameBuffer::new(sealing.frame_bytes), jobs)?;
+    message.flush().map_err(SealError::Write)?;
+    Ok(header.as_bytes().len() as u64 + cutter.body_bytes)
 }
 
 /// Seals under a given message id. Only for frozen vectors: a message id used twice under one key gives both plaintexts away.
@@ -110,77 +153,139 @@ pub fn seal(sealing: &Sealing<'_>, plaintext: impl Read, body: impl Write) -> Re
 pub fn seal_with_message_id(
     sealing: &Sealing<'_>,
     message_id: [u8; 32],
-    plaintext: impl Read,
-    body: impl Write,
+    plaintext: impl Read + Send,
+    body: impl Write + Send,
 ) -> Result<Sealed, SealError> {
-    let frame_bytes = sealing.frame_bytes;
-    let keys = MessageKeys::derive(sealing.key, &message_id)?;
-    let header = Header::build(&keys, message_id, sealing.context, sealing.wrapped_key, frame_bytes.get())?;
-    let mut run = Run { keys, message_id, body, digests: BodyDigests::default(), plaintext_bytes: 0 };
-    run.seal_frames(plaintext, frame_bytes)?;
-    run.body.flush().map_err(SealError::Write)?;
-    let digests = run.digests.finish();
-    Ok(Sealed {
-        header: header.as_bytes().to_vec(),
-        message_id,
-        commitment: run.keys.commitment,
-        frame_bytes,
-        body_bytes: digests.body_bytes,
-        plaintext_bytes: run.plaintext_bytes,
-        frames_root: digests.frames_root,
-        parts_root: digests.parts_root(),
-        parts: digests.parts,
-    })
+    Run { threads: Threads::available(), message_id, limit_bytes: MAX_BODY_BYTES }.seal(sealing, plaintext, body)
+}
+
+/// Seals with another limit than the vault's, so that tests reach it.
+#[doc(hidden)]
+pub fn seal_within(
+    limit_bytes: u64,
+    sealing: &Sealing<'_>,
+    plaintext: impl Read + Send,
+    body: impl Write + Send,
+) -> Result<Sealed, SealError> {
+    Run { threads: Threads::available(), message_id: fresh_message_id()?, limit_bytes }.seal(sealing, plaintext, body)
+}
+
+fn fresh_message_id() -> Result<[u8; 32], EntropyError> {
+    let mut message_id = [0; 32];
+    entropy::fill(&mut message_id)?;
+    Ok(message_id)
 }
 
 /// One encryption run.
-struct Run<W> {
-    keys: MessageKeys,
+struct Run {
+    threads: Threads,
     message_id: [u8; 32],
-    body: W,
-    digests: BodyDigests,
+    limit_bytes: u64,
+}
+
+impl Run {
+    fn begin(&self, sealing: &Sealing<'_>) -> Result<(MessageKeys, Header), Refused> {
+        let keys = MessageKeys::derive(sealing.key, &self.message_id)?;
+        let frame_bytes = sealing.frame_bytes.get();
+        let header = Header::build(&keys, self.message_id, sealing.context, sealing.wrapped_key, frame_bytes)?;
+        Ok((keys, header))
+    }
+
+    fn seal(
+        &self,
+        sealing: &Sealing<'_>,
+        plaintext: impl Read + Send,
+        mut body: impl Write + Send,
+    ) -> Result<Sealed, SealError> {
+        let (keys, header) = self.begin(sealing)?;
+        let (mut tree, mut parts) = (Tree::default(), Parts::default());
+        let mut cutter = Cutter::new(plaintext, sealing.frame_bytes, self.limit_bytes);
+        let jobs = Jobs {
+            read: |buffer: &mut FrameBuffer| cutter.cut(buffer),
+            work: |buffer: &mut FrameBuffer| {
+                encrypt(&keys, &self.message_id, buffer)?;
+                buffer.leaf = merkle::leaf(buffer.frame());
+                Ok(())
+            },
+            emit: |buffer: &mut FrameBuffer| {
+                tree.push(buffer.leaf);
+                parts.update(buffer.frame());
+                body.write_all(buffer.frame()).map_err(SealError::Write)
+            },
+        };
+        pipeline::run(self.threads, || FrameBuffer::new(sealing.frame_bytes), jobs)?;
+        body.flush().map_err(SealError::Write)?;
+        let parts = parts.finish();
+        Ok(Sealed {
+            header: header.as_bytes().to_vec(),
+            message_id: self.message_id,
+            commitment: keys.commitment,
+            frame_bytes: sealing.frame_bytes,
+            body_bytes: cutter.body_bytes,
+            plaintext_bytes: cutter.plaintext_bytes,
+            frames_root: tree.root(),
+            parts_root: parts_root(&parts),
+            parts,
+        })
+    }
+}
+
+/// Encrypts the content in the buffer where it lies, and puts head and tag around it.
+fn encrypt(keys: &MessageKeys, message_id: &[u8; 32], buffer: &mut FrameBuffer) -> Result<(), SealError> {
+    frame::put_head(buffer);
+    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer));
+    let content_bytes = buffer.content_bytes;
+    let (content, tag_room) = buffer.content_and_tag().split_at_mut(content_bytes);
+    tag_room.copy_from_slice(&keys.cipher.seal(iv, aad.as_bytes(), content)?);
+    Ok(())
+}
+
+/// Cuts a plaintext into frames. One byte is read ahead, to know whether a full frame is the last.
+struct Cutter<R> {
+    plaintext: R,
+    frame_bytes: FrameBytes,
+    limit_bytes: u64,
+    /// The first byte of the next frame.
+    carried: Option<u8>,
+    /// Frames cut.
+    frames: u32,
+    body_bytes: u64,
     plaintext_bytes: u64,
 }
 
-impl<W: Write> Run<W> {
-    /// Cuts the plaintext into frames. One byte is read ahead, to know whether a full frame is the last.
-    fn seal_frames(&mut self, mut plaintext: impl Read, frame_bytes: FrameBytes) -> Result<(), SealError> {
-        let full = frame_bytes.len();
-        let mut buffer = Zeroizing::new(vec![0; FINAL_HEAD_BYTES + full + TAG_BYTES]);
-        let mut read_ahead = 0;
-        for sequence in 1..u32::MAX {
-            let content = &mut buffer[FINAL_HEAD_BYTES..=FINAL_HEAD_BYTES + full];
-            let filled = read_ahead + fill(&mut plaintext, &mut content[read_ahead..]).map_err(SealError::Read)?;
-            if filled <= full {
-                return self.seal_frame(&mut buffer, sequence, true, filled);
-            }
-            let first_of_next = content[full];
-            self.seal_frame(&mut buffer, sequence, false, full)?;
-            buffer[FINAL_HEAD_BYTES] = first_of_next;
-            read_ahead = 1;
-        }
-        Err(SealError::BodyTooLarge)
+impl<R: Read> Cutter<R> {
+    fn new(plaintext: R, frame_bytes: FrameBytes, limit_bytes: u64) -> Self {
+        Self { plaintext, frame_bytes, limit_bytes, carried: None, frames: 0, body_bytes: 0, plaintext_bytes: 0 }
     }
 
-    /// Encrypts the content in the buffer where it lies, puts head and tag around it, and writes all of it at once.
-    fn seal_frame(&mut self, buffer: &mut [u8], sequence: u32, is_final: bool, length: usize) -> Result<(), SealError> {
-        // Unwrap safety: at most 1 MiB.
-        let content_bytes = u32::try_from(length).expect("a frame is short");
-        // Unwrap safety: the buffer has room for a head, a full frame and a tag.
-        let (head, content) = buffer.split_first_chunk_mut::<FINAL_HEAD_BYTES>().expect("room for a head");
-        let start = frame::put_head(head, is_final, sequence, content_bytes);
-        let frame_end = (FINAL_HEAD_BYTES - start + length + TAG_BYTES) as u64;
-        if self.digests.body_bytes() + frame_end > MAX_BODY_BYTES {
-            return Err(SealError::BodyTooLarge);
+    /// Reads the next frame's content into the buffer.
+    fn cut(&mut self, buffer: &mut FrameBuffer) -> Result<Goes, SealError> {
+        let full = self.frame_bytes.len();
+        let room = &mut buffer.content_room()[..=full];
+        let mut filled = 0;
+        if let Some(first) = self.carried.take() {
+            room[0] = first;
+            filled = 1;
         }
-        let aad = frame::aad(&self.message_id, is_final, sequence, length);
-        let tag = self.keys.cipher.seal(frame::iv(sequence), &aad, &mut content[..length])?;
-        content[length..length + TAG_BYTES].copy_from_slice(&tag);
-        let frame = &buffer[start..FINAL_HEAD_BYTES + length + TAG_BYTES];
-        let (head, content_and_tag) = frame.split_at(FINAL_HEAD_BYTES - start);
-        self.digests.add_frame(head, content_and_tag);
-        self.plaintext_bytes += u64::from(content_bytes);
-        self.body.write_all(frame).map_err(SealError::Write)
+        filled += fill(&mut self.plaintext, &mut room[filled..]).map_err(SealError::Read)?;
+        let goes = if filled > full { Goes::On } else { Goes::Ends };
+        if goes == Goes::On {
+            self.carried = Some(room[full]);
+        }
+        // The largest number is the end mark's.
+        self.frames = self.frames.checked_add(1).filter(|frames| *frames < u32::MAX).ok_or(SealError::BodyTooLarge)?;
+        buffer.sequence = self.frames;
+        buffer.is_final = goes == Goes::Ends;
+        buffer.content_bytes = filled.min(full);
+        self.plaintext_bytes += buffer.content_bytes as u64;
+        self.body_bytes += buffer.frame().len() as u64;
+        if self.body_bytes > self.limit_bytes { Err(SealError::BodyTooLarge) } else { Ok(goes) }
+    }
+}
+
+impl<R> Drop for Cutter<R> {
+    fn drop(&mut self) {
+        self.carried.zeroize();
     }
 }
 
@@ -197,3 +302,5 @@ fn fill(source: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
     }
     Ok(filled)
 }
+
+const _: () = assert!(TAG_BYTES >= 1, "the byte that is read ahead stands where the tag will");

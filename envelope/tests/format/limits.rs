@@ -2,11 +2,13 @@
 
 use std::io::{self, Read, Write};
 
+use chartseal_envelope::vector_hooks::seal_within;
 use chartseal_envelope::{
-    Context, DataKey, FrameBytes, Header, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_PROVIDER_ID_BYTES,
-    MAX_PROVIDER_INFO_BYTES, MAX_RECORD_BYTES, MAX_TENANT_BYTES, MAX_WRAPPED_KEY_BYTES, OpenError, Opening, SealError,
-    Sealing, WrappedKey, body_bytes, open, seal,
+    Announcement, AnnouncementError, Context, DataKey, FrameBytes, Header, MAX_BODY_BYTES, MAX_HEADER_BYTES,
+    MAX_PROVIDER_ID_BYTES, MAX_PROVIDER_INFO_BYTES, MAX_RECORD_BYTES, MAX_TENANT_BYTES, MAX_WRAPPED_KEY_BYTES,
+    OpenError, Opening, PART_BYTES, SealError, Sealing, WrappedKey, body_bytes, open, seal,
 };
+use sha2::{Digest, Sha256};
 
 struct Failing;
 
@@ -46,22 +48,23 @@ impl Fixture {
     }
 }
 
-/// The largest plaintext whose body still fits, and one byte more. The source is a stream, so nothing is held but a frame.
+/// The largest plaintext whose body still fits, and one byte more. The limit is a smaller one than the vault's, which nobody could wait for.
 #[test]
-fn a_body_fits_one_upload_or_is_refused() {
+fn a_body_fits_the_limit_or_is_refused() {
     let frame_bytes = FrameBytes::try_from(1024 * 1024).unwrap();
-    let largest = MAX_BODY_BYTES - 64 * 32 - 8;
-    assert_eq!(body_bytes(largest, frame_bytes), MAX_BODY_BYTES);
+    let limit = 64 * 1024 * 1024;
+    let largest = limit - 64 * 32 - 8;
+    assert_eq!(body_bytes(largest, frame_bytes), limit);
     let fixture = Fixture::new();
     let sealing = fixture.sealing(frame_bytes);
-    let sealed = seal(&sealing, io::repeat(7).take(largest), io::sink()).unwrap();
-    assert_eq!((sealed.body_bytes, sealed.plaintext_bytes), (MAX_BODY_BYTES, largest));
+    let sealed = seal_within(limit, &sealing, io::repeat(7).take(largest), io::sink()).unwrap();
+    assert_eq!((sealed.body_bytes, sealed.plaintext_bytes), (limit, largest));
     sealed.announcement().check().unwrap();
-    let refused = seal(&sealing, io::repeat(7).take(largest + 1), io::sink());
+    let refused = seal_within(limit, &sealing, io::repeat(7).take(largest + 1), io::sink());
     assert!(matches!(refused, Err(SealError::BodyTooLarge)), "{refused:?}");
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "the record is too large: its body would have more than 67108864 bytes"
+        "the record is too large: its body would have more than 671088640000 bytes"
     );
 }
 
@@ -69,8 +72,42 @@ fn a_body_fits_one_upload_or_is_refused() {
 #[test]
 fn an_endless_record_is_refused() {
     let fixture = Fixture::new();
-    let refused = seal(&fixture.sealing(FrameBytes::DEFAULT), io::repeat(0), io::sink());
+    let refused = seal_within(1 << 24, &fixture.sealing(FrameBytes::DEFAULT), io::repeat(0), io::sink());
     assert!(matches!(refused, Err(SealError::BodyTooLarge)), "{refused:?}");
+}
+
+/// What is announced is held to the vault's own limit: 10,000 parts of 64 MiB.
+#[test]
+fn an_announcement_has_the_vaults_limit() {
+    let fixture = Fixture::new();
+    let sealed = seal(&fixture.sealing(FrameBytes::DEFAULT), &b"x"[..], io::sink()).unwrap();
+    let stride = u64::from(FrameBytes::DEFAULT.get()) + 32;
+    let announced = |body_bytes| Announcement { body_bytes, ..sealed.announcement() }.check();
+    let possible = (MAX_BODY_BYTES - 40) / stride * stride + 40;
+    assert_eq!(MAX_BODY_BYTES, 10_000 * 64 * 1024 * 1024);
+    assert_eq!(announced(possible), Ok(()));
+    let found = possible + stride;
+    assert_eq!(announced(found), Err(AnnouncementError::BodyTooLarge { found }));
+}
+
+/// Parts end where S3's parts do, wherever frames end.
+#[test]
+fn a_body_of_several_parts_has_their_digests() {
+    let frame_bytes = FrameBytes::try_from(1024 * 1024).unwrap();
+    let fixture = Fixture::new();
+    let mut body = Vec::new();
+    let sealed = seal(&fixture.sealing(frame_bytes), io::repeat(7).take(2 * PART_BYTES), &mut body).unwrap();
+    let expected: Vec<[u8; 32]> = body.chunks(64 * 1024 * 1024).map(|part| Sha256::digest(part).into()).collect();
+    assert_eq!(expected.len(), 3);
+    assert_eq!(sealed.parts, expected);
+    assert_eq!(sealed.parts_root, <[u8; 32]>::from(Sha256::digest(expected.concat())));
+    let announcement = sealed.announcement();
+    let opening =
+        Opening { key: &fixture.key, header: &sealed.header, context: &fixture.context, announcement: &announcement };
+    open(&opening, &body[..], io::sink()).unwrap();
+    let lie = Announcement { parts_root: Sha256::digest(&body).into(), ..announcement };
+    let error = open(&Opening { announcement: &lie, ..opening }, &body[..], io::sink()).unwrap_err();
+    assert_eq!(error.code(), "parts-root-mismatch");
 }
 
 #[test]

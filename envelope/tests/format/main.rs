@@ -1,7 +1,10 @@
 //! The format from outside: frozen vectors, properties against a naive reference, limits.
 
 mod limits;
+mod messages;
 mod properties;
+mod range_cases;
+mod ranges;
 mod reference;
 mod release_cases;
 mod shape;

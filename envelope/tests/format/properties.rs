@@ -49,7 +49,7 @@ impl Case {
         }
     }
 
-    fn seal(&self, frame_bytes: u32, message_id: [u8; 32], plaintext: impl Read) -> (Sealed, Vec<u8>) {
+    fn seal(&self, frame_bytes: u32, message_id: [u8; 32], plaintext: impl Read + Send) -> (Sealed, Vec<u8>) {
         let sealing = Sealing {
             key: &self.key,
             context: &self.context,
@@ -64,7 +64,7 @@ impl Case {
         &self,
         header: &[u8],
         announcement: &Announcement,
-        body: impl Read,
+        body: impl Read + Send,
     ) -> Result<Vec<u8>, chartseal_envelope::OpenError> {
         let mut plaintext = Vec::new();
         open(&Opening { key: &self.key, header, context: &self.context, announcement }, body, &mut plaintext)?;

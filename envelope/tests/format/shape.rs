@@ -168,3 +168,29 @@ pub struct Release {
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
+
+/// Some frames of a golden message, and what proves that they are the announced ones.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct RangeShape {
+    pub name: String,
+    pub meaning: String,
+    /// The name of the golden message.
+    pub message: String,
+    /// The bytes asked for, the end not included; likewise below.
+    pub plaintext_from: u64,
+    pub plaintext_to: u64,
+    /// The frames that hold them, counted from zero.
+    pub frames_from: u64,
+    pub frames_to: u64,
+    /// Where these stand in the body.
+    pub body_from: u64,
+    pub body_to: u64,
+    /// What was fetched.
+    pub body: Bytes,
+    /// The hashes of the subtrees beside the range, from left to right.
+    pub proof: Bytes,
+    /// What it must fail with; none where it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}

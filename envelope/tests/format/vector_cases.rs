@@ -80,27 +80,45 @@ fn reference_message(key: [u8; 32]) -> Reference<'static> {
     }
 }
 
+pub fn one_byte() -> Golden {
+    golden("one-byte", "One final frame with one byte", SMALL_FRAME, 1)
+}
+
+pub fn many_frames() -> Golden {
+    golden("many-frames", "Five frames, an uneven tree", SMALL_FRAME, 300)
+}
+
+pub fn smallest_vault_frame() -> Golden {
+    golden(
+        "smallest-vault-frame",
+        "Frames of 64 KiB, the vault's smallest: two full, one with 100 bytes",
+        65_536,
+        131_172,
+    )
+}
+
 pub fn goldens() -> Vec<Golden> {
     vec![
         golden("empty", "No plaintext: one empty final frame", SMALL_FRAME, 0),
-        golden("one-byte", "One final frame with one byte", SMALL_FRAME, 1),
+        one_byte(),
         golden("one-short-of-a-frame", "One final frame that is almost full", SMALL_FRAME, 63),
         golden("aligned", "Exactly one frame: one full final frame", SMALL_FRAME, 64),
         golden("one-over-a-frame", "One full frame and a final frame with one byte", SMALL_FRAME, 65),
         golden("aligned-two", "Exactly two frames: the second is a full final frame", SMALL_FRAME, 128),
         empty_final_frame(),
-        golden("many-frames", "Five frames, an uneven tree", SMALL_FRAME, 300),
-        golden(
-            "smallest-vault-frame",
-            "Frames of 64 KiB, the vault's smallest: two full, one with 100 bytes",
-            65_536,
-            131_172,
-        ),
+        many_frames(),
+        smallest_vault_frame(),
         golden(
             "largest-vault-frame",
             "Frames of 1 MiB, the vault's largest: one full, one with 1 byte",
             1_048_576,
             1_048_577,
+        ),
+        golden(
+            "two-parts",
+            "A body of two parts, so that parts_root is S3's composite checksum and not the body's SHA-256; the border lies inside a frame",
+            1_048_576,
+            67_108_865,
         ),
     ]
 }
@@ -349,9 +367,9 @@ fn announcement_cases() -> Vec<MustFail> {
         case(
             "announced-body-bytes-huge",
             "announced-body-too-large",
-            "The announcement names more than 64 MiB",
+            "The announcement names more than 625 GiB, 10,000 parts of 64 MiB",
             &|said| {
-                said.body_bytes = 64 * 1024 * 1024 + 1;
+                said.body_bytes = 10_000 * 64 * 1024 * 1024 + 1;
             },
         ),
         case(
