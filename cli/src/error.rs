@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use chartseal_envelope::{SealError, key_release::ReleaseError};
+use chartseal_envelope::{RawAesError, SealError, key_release::ReleaseError};
 use chartseal_events::Code;
 use chartseal_events::wire::Problem;
 use chartseal_ledger::terms::{BlindError, QueryError, TermError, TokenQueryError};
@@ -119,8 +119,8 @@ pub enum Error {
     #[error("{} holds no key: 32 bytes, or 64 hexadecimal digits", .0.display())]
     KeyFile(PathBuf),
     /// The name or namespace of a key cannot be written into a message.
-    #[error("the key's {0}")]
-    KeyName(&'static str),
+    #[error(transparent)]
+    KeyName(RawAesError),
     /// A file is in the way of a wallet, which replaces none.
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),

@@ -109,6 +109,7 @@ pub fn export(arguments: &Export, session: &Session, output: &Output) -> Answere
     let Export { which, out, key_file, generate_key, key_name, key_namespace, force, shown } = arguments;
     let of = which.of()?;
     ExportKey::check_names(key_namespace, key_name)?;
+    let client = session.client()?;
     let key = if *generate_key { KeyFile::generate(key_file)? } else { KeyFile::read(key_file)? };
     if key.others_can_read {
         let _ = std::io::Write::write_all(
@@ -117,7 +118,12 @@ pub fn export(arguments: &Export, session: &Session, output: &Output) -> Answere
         );
     }
     let key = ExportKey::new(key_namespace, key_name, &key)?;
-    let exported = session.client()?.export(of, &key, out, *force, &shown.bars())?;
+    let exported = client.export(of, &key, out, *force, &shown.bars()).inspect_err(|_| {
+        // Nothing is encrypted under it, and the same command should work again.
+        if *generate_key {
+            let _ = std::fs::remove_file(key_file);
+        }
+    })?;
     let done = &exported.download;
     output.say(format!(
         "{}: record {} version {}, {} bytes that hold {}",
