@@ -127,7 +127,8 @@ impl Client {
         // Before anything is asked for: a download that cannot be written should not stand in the log.
         let mut file = Nameless::open(out, replace)?;
         let mut ready = self.ready(of, progress)?;
-        let received = self.receive(&mut ready, progress, &mut |opening, body| decrypt(opening, body, file.file(), out))?;
+        let received =
+            self.receive(&mut ready, progress, &mut |opening, body| decrypt(opening, body, file.file(), out))?;
         file.name()?;
         let (bytes, sha256) = received.settle();
         Ok(ready.downloaded(bytes, sha256))
@@ -152,13 +153,14 @@ impl Client {
         &self,
         ready: &mut Ready<'_>,
         progress: &dyn Progress,
-        make: &mut dyn FnMut(&Opening<'_>, &mut (dyn Read + Send)) -> Result<T, Error>,
+        consume: &mut dyn FnMut(&Opening<'_>, &mut (dyn Read + Send)) -> Result<T, Error>,
     ) -> Result<Received<T>, Error> {
         let Ready { proven, header, key, released, checks } = ready;
         let opening = Opening { key, header, context: &proven.context, announcement: &proven.measured };
         let announced_bytes = proven.announcement.body_bytes;
         let mut renew = || {
-            let of = proven.request.map_or(DownloadOf::Record(proven.record, Some(proven.version)), DownloadOf::Request);
+            let of =
+                proven.request.map_or(DownloadOf::Record(proven.record, Some(proven.version)), DownloadOf::Request);
             let again = self.release(of)?;
             match downloaded_version(&again.event)? {
                 version if version == proven.version => Ok(again.answer.download),
@@ -183,13 +185,13 @@ impl Client {
                 progress.note(&format!("resuming: {here_bytes} of {announced_bytes} bytes are here"));
             }
             progress.begin(Stage::Download, announced_bytes, here_bytes);
-            let made = make(&opening, &mut body);
+            let outcome = consume(&opening, &mut body);
             progress.end();
-            let error = match made {
+            let error = match outcome {
                 Ok(made) => {
-                    ["key-commitment", "header-tag", "frames", "frames-root", "body-checksum"]
-                        .into_iter()
-                        .for_each(|check| checks.pass(check));
+                    for check in ["key-commitment", "header-tag", "frames", "frames-root", "body-checksum"] {
+                        checks.pass(check);
+                    }
                     return Ok(Received { made, kept });
                 }
                 Err(error @ Error::Tampered(_)) => error,
@@ -400,7 +402,8 @@ fn decrypt(
     // It may be the second time.
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed())?;
     let mut sink = Hashed::new(BufWriter::with_capacity(WRITE_BYTES, file));
-    let opened = open(opening, body, &mut sink).map_err(|error| of_opening(error).map_or_else(failed(), Error::from))?;
+    let opened =
+        open(opening, body, &mut sink).map_err(|error| of_opening(error).map_or_else(failed(), Error::from))?;
     sink.flush().map_err(failed())?;
     Ok((opened.plaintext_bytes, sink.finish().1))
 }

@@ -136,7 +136,8 @@ impl Client {
     ) -> Result<Exported, Error> {
         let mut file = Nameless::open(out, replace)?;
         let mut ready = self.ready(of, progress)?;
-        let received = self.receive(&mut ready, progress, &mut |opening, body| reseal(opening, body, key, file.file(), out))?;
+        let received =
+            self.receive(&mut ready, progress, &mut |opening, body| reseal(opening, body, key, file.file(), out))?;
         file.name()?;
         let Resealed { message_bytes, plaintext_bytes, sha256 } = received.settle();
         Ok(Exported { download: ready.downloaded(plaintext_bytes, sha256), message_bytes })
@@ -171,7 +172,7 @@ fn reseal(
     };
     let (writer, reader) = pipe();
     let (opened, sealed) = std::thread::scope(|scope| {
-        let sealer = scope.spawn(|| seal_message(&sealing, reader, BufWriter::with_capacity(WRITE_BYTES, &mut *file)));
+        let worker = scope.spawn(|| seal_message(&sealing, reader, BufWriter::with_capacity(WRITE_BYTES, &mut *file)));
         let mut sink = Hashed::new(writer);
         let opened = open(opening, body, &mut sink);
         let (writer, sha256) = sink.finish();
@@ -181,7 +182,7 @@ fn reseal(
         } else {
             drop(writer);
         }
-        let sealed = sealer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let sealed = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (opened.map(|opened| (opened.plaintext_bytes, sha256)), sealed)
     });
     match (opened, sealed) {

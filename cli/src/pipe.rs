@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_ends_when_it_was_finished() {
         let (mut writer, mut reader) = pipe();
-        let long: Vec<u8> = (0..3 * PIECE_BYTES + 7).map(|index| (index % 251) as u8).collect();
+        let long: Vec<u8> = (0..251).cycle().take(3 * PIECE_BYTES + 7).collect();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 writer.write_all(&long).and_then(|()| writer.write_all(b"")).expect("written");

@@ -117,7 +117,9 @@ impl Slot {
     pub(crate) fn create(&self, name: &str) -> Result<File, Error> {
         let path = self.file(name);
         // An old one may have other rights.
-        remove_if_there(&path).and_then(|()| private(OpenOptions::new().read(true).write(true).create_new(true)).open(&path)).map_err(Error::spool(&path))
+        remove_if_there(&path)
+            .and_then(|()| private(OpenOptions::new().read(true).write(true).create_new(true)).open(&path))
+            .map_err(Error::spool(&path))
     }
 
     /// A file that is there, to read and go on writing; none if it is not there.
@@ -274,7 +276,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let slots = slots(folder.path());
         let slot = slots.claim("a").expect("claimed").expect("free");
-        assert!(slots.claim("a").expect("looked at").is_none(), "locks are of the open file, so this is as another process");
+        assert!(
+            slots.claim("a").expect("looked at").is_none(),
+            "locks are of the open file, so this is as another process"
+        );
         assert!(slots.claim("b").expect("claimed").is_some());
         drop(slot);
         let again = slots.claim("a").expect("claimed").expect("free again");

@@ -134,7 +134,8 @@ impl<'a> Body<'a> {
             Err(error) => {
                 let _ = partial.empty();
                 self.partial = None;
-                self.progress.note(&format!("this download cannot be resumed, for lack of a place to keep it: {error}"));
+                self.progress
+                    .note(&format!("this download cannot be resumed, for lack of a place to keep it: {error}"));
             }
         }
     }
@@ -176,7 +177,9 @@ impl<'a> Body<'a> {
         // Where the length is known, an end before it is a lost connection.
         match incoming.total_bytes {
             Some(_) if read == 0 => Err(incoming.broke_off()),
-            _ if read == 0 => Err(Tampering::BodyLength { announced: self.announced_bytes, found: self.position }.into()),
+            _ if read == 0 => {
+                Err(Tampering::BodyLength { announced: self.announced_bytes, found: self.position }.into())
+            }
             _ => Ok(read),
         }
     }

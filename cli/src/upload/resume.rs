@@ -262,9 +262,9 @@ impl Job<'_> {
     fn hold_to_evidence(&self, mut journal: Journal, file: &File) -> Result<Found, Error> {
         let Some(checked) = self.look_up(&journal)? else { return Ok(Found::Nothing) };
         let version = checked.record()?.version(journal.version);
-        let wrapped = journal.wrapped_key().filter(|key| {
-            version.is_some_and(|version| Hash::of(&[key.ciphertext()]) == version.wrapped_sha256)
-        });
+        let wrapped = journal
+            .wrapped_key()
+            .filter(|key| version.is_some_and(|version| Hash::of(&[key.ciphertext()]) == version.wrapped_sha256));
         let (Some(version), Some(wrapped_key)) = (version, wrapped) else { return Ok(Found::Nothing) };
         let (record, number) = (journal.record, journal.version);
         let same = !self.client.transfers.fresh && self.is_same_file(&journal, file)?;
@@ -287,7 +287,8 @@ impl Job<'_> {
             return Ok(Found::Encrypted(journal));
         }
         if journal.run.take().is_some() {
-            self.progress.note("the file was changed or is to be sent afresh: it is encrypted again for the same record");
+            self.progress
+                .note("the file was changed or is to be sent afresh: it is encrypted again for the same record");
             journal.write(self.slot)?;
         }
         let event = created_event(&checked, record, number).ok_or(Tampering::NotShown("the version"))?;
@@ -300,12 +301,15 @@ impl Job<'_> {
     /// The record of a journal that is this wallet's, at this vault, and still waited for.
     fn look_up(&self, journal: &Journal) -> Result<Option<CheckedRecord>, Error> {
         let (vault, wallet) = (&self.client.vault, &self.client.wallet);
-        let ours = (&*journal.origin, journal.genesis, journal.kid) == (vault.origin(), vault.pin().genesis, wallet.kid());
+        let ours =
+            (&*journal.origin, journal.genesis, journal.kid) == (vault.origin(), vault.pin().genesis, wallet.kid());
         if !ours || journal.is_stale(vault.now_ms()) {
             return Ok(None);
         }
         match self.client.record(journal.record) {
-            Ok(checked) => Ok(Some(checked.record()?.owner).filter(|owner| Some(*owner) == wallet.provider()).map(|_| checked)),
+            Ok(checked) => {
+                Ok(Some(checked.record()?.owner).filter(|owner| Some(*owner) == wallet.provider()).map(|_| checked))
+            }
             Err(error) if error.is_refusal(Code::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
@@ -344,6 +348,7 @@ fn uploaded(journal: &Journal, run: &Run, resumed: bool, event: Event) -> Upload
 
 fn created_event(checked: &CheckedRecord, record: Id, version: u32) -> Option<Event> {
     let events = checked.sound.events.get(&StreamId::Record(record))?;
-    let created = |event: &&Event| matches!(&event.outcome, Outcome::RecordCreated(created) if created.version == version);
+    let created =
+        |event: &&Event| matches!(&event.outcome, Outcome::RecordCreated(created) if created.version == version);
     events.iter().find(created).cloned()
 }

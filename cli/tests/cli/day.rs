@@ -1,6 +1,8 @@
 //! A provider's day through the library: everything that must work before anything hostile is worth testing.
 
+use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chartseal_cli::{Client, DownloadOf, Error, NewRecord, NewRequest, Progress, Silent, Stage, Uploaded};
@@ -83,11 +85,11 @@ fn what_was_uploaded_is_found_requested_and_decrypted() {
         "announcement",
         "header",
         "key-release",
-        "body-checksum",
         "key-commitment",
         "header-tag",
         "frames",
         "frames-root",
+        "body-checksum",
     ];
     assert_eq!(done.checks, expected);
     let leftover: Vec<_> = std::fs::read_dir(day.folder.path()).expect("there").flatten().collect();
@@ -127,16 +129,18 @@ fn a_file_that_is_there_is_not_replaced() {
 }
 
 /// Looks into a folder whenever something moves.
-struct Watched<'a>(&'a Path, std::cell::RefCell<Vec<std::ffi::OsString>>);
+struct Watched<'a>(&'a Path, Mutex<Vec<OsString>>);
 
 impl Progress for Watched<'_> {
-    fn begin(&self, _: Stage, _: u64) {}
+    fn begin(&self, _: Stage, _: u64, _: u64) {}
+    fn rewind(&self, _: u64) {}
     fn end(&self) {}
     fn passed(&self, _: &'static str) {}
+    fn note(&self, _: &str) {}
 
     fn advance(&self, _: u64) {
         let entries = std::fs::read_dir(self.0).expect("there").flatten();
-        self.1.borrow_mut().extend(entries.map(|entry| entry.file_name()));
+        self.1.lock().expect("no panic").extend(entries.map(|entry| entry.file_name()));
     }
 }
 
@@ -146,11 +150,11 @@ fn a_download_that_is_killed_leaves_nothing_behind() {
     let day = Shared::new();
     let folder = day.folder.path().join("desk");
     std::fs::create_dir(&folder).expect("made");
-    let watched = Watched(&folder, std::cell::RefCell::default());
+    let watched = Watched(&folder, Mutex::default());
     day.bob.download(DownloadOf::Request(day.request), &folder.join("out"), false, &watched).expect("downloaded");
     assert!(folder.join("out").exists());
     // Whatever has a name while it is written keeps it when the program is killed.
-    assert_eq!(*watched.1.borrow(), Vec::<std::ffi::OsString>::new());
+    assert_eq!(*watched.1.lock().expect("no panic"), Vec::<OsString>::new());
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! Tests of the client against a vault in this process: it decides with the real decisions, keeps everything in memory, and can be made to lie.
 
 mod day;
+mod downloads;
+mod exports;
 mod fake;
 mod hostile;
+mod large;
+mod resume;
 mod transport;
 mod usage;
+mod watch;

@@ -10,70 +10,76 @@ use crate::fake::FakeVault;
 
 const PASSPHRASE: &str = "correct horse battery";
 
-struct Desk {
-    folder: tempfile::TempDir,
+pub struct Desk {
+    pub folder: tempfile::TempDir,
 }
 
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("JSON, not {}{}", self.stdout, self.stderr))
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         let document = self.json();
         document[name].as_str().unwrap_or_else(|| panic!("{name} in {document}")).to_owned()
     }
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("passphrase"), format!("{PASSPHRASE}\n")).expect("written");
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn bare(&self, arguments: &[&str]) -> Ended {
+    /// The program, as it is started here.
+    pub fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chartseal"));
         for name in ["WALLET", "PASSPHRASE", "PASSPHRASE_FILE", "API"] {
             command.env_remove(format!("CHARTSEAL_{name}"));
         }
-        let Output { status, stdout, stderr } =
-            command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).output().expect("it runs");
+        command.env("CHARTSEAL_STATE", self.path("state"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub fn bare(&self, arguments: &[&str]) -> Ended {
+        let Output { status, stdout, stderr } = self.program(arguments).output().expect("it runs");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Ended { code: status.code().expect("no signal"), stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// With a wallet, as a script would.
-    fn run(&self, wallet: &str, arguments: &[&str]) -> Ended {
+    pub fn run(&self, wallet: &str, arguments: &[&str]) -> Ended {
         let before = ["--wallet", wallet, "--passphrase-file", "passphrase", "--json"];
         self.bare(&[&before[..], arguments].concat())
     }
 
-    fn done(&self, wallet: &str, arguments: &[&str]) -> Ended {
+    pub fn done(&self, wallet: &str, arguments: &[&str]) -> Ended {
         let ended = self.run(wallet, arguments);
         assert_eq!(ended.code, 0, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
         ended
     }
 
     /// An operator of this vault, with a wallet file.
-    fn operator(&self, vault: &FakeVault) {
+    pub fn operator(&self, vault: &FakeVault) {
         let key = self.done("operator", &["operator", "init", "--out", "operator"]).text("operator_key");
         vault.operator.add_operator(key.parse().expect("a key")).expect("added");
         self.done("operator", &["operator", "connect", "--api", &vault.api]);
     }
 
     /// A person of a verified provider, with a wallet file.
-    fn hospital(&self, name: &str) -> String {
+    pub fn hospital(&self, name: &str) -> String {
         self.done(name, &["wallet", "create", "--out", name]);
         let invitation =
             self.done("operator", &["provider", "invite", "--note", name, "--days", "1"]).text("invitation");
@@ -288,7 +294,11 @@ fn help_and_completions_are_there() {
     let help = desk.bare(&["help"]).stdout;
     assert!(help.contains("Exit codes") && help.contains("CHARTSEAL_WALLET"), "{help}");
     for shell in ["bash", "zsh", "fish"] {
-        assert!(desk.bare(&["completions", shell]).stdout.contains("wait-verified"), "{shell}");
+        let script = desk.bare(&["completions", shell]).stdout;
+        assert!(
+            ["wait-verified", "parallel", "discard", "key-file"].iter().all(|word| script.contains(word)),
+            "{shell}"
+        );
     }
     assert!(Path::new(env!("CARGO_BIN_EXE_chartseal")).exists());
 }

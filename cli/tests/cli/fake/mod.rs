@@ -1,12 +1,13 @@
 //! A vault in this process: one thread that answers HTTP, streams in memory, an object store under `/s3/`. It lies as it is told to.
 
+mod objects;
 mod routes;
 mod server;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chartseal_cli::{Client, Person, Vault, Wallet};
+use chartseal_cli::{Client, Person, State, Vault, Wallet};
 use chartseal_events::Observation;
 use chartseal_events::event::Genesis;
 use chartseal_ledger::terms::{OsRng, SearchKey};
@@ -26,6 +27,12 @@ pub enum Fault {
     AnswerLost,
     /// HTTP 503.
     Unavailable,
+    /// This HTTP status, before any of the request's body is read.
+    Status(u16),
+    /// The connection is closed after so many bytes: of what is sent to it, or of what it answers.
+    Cut(usize),
+    /// `Range` is ignored, and all of the body is sent.
+    RangeIgnored,
 }
 
 /// Changes an answer: the path, and the document.
@@ -35,6 +42,8 @@ pub type Twist = Box<dyn FnMut(&str, &mut Value) + Send>;
 pub struct FakeVault {
     pub api: String,
     pub operator: Client,
+    /// Where its people keep unfinished transfers.
+    pub state: tempfile::TempDir,
     store: Arc<Mutex<Store>>,
 }
 
@@ -56,7 +65,7 @@ impl FakeVault {
         let api = server::serve(Arc::clone(&store));
         let operator = Client::new(Vault::discover(&api).expect("the vault is there"), wallet);
         operator.connect_operator().expect("it is its operator");
-        Self { api, operator, store }
+        Self { api, operator, state: tempfile::tempdir().expect("a folder"), store }
     }
 
     /// What the vault holds.
@@ -71,7 +80,17 @@ impl FakeVault {
 
     /// The next calls of a POST go wrong like this.
     pub fn fail(&self, faults: &[Fault]) {
-        self.store().faults.extend(faults);
+        self.fail_at("POST", "", faults);
+    }
+
+    /// The next calls of a method and a path that has this in it go wrong like this.
+    pub fn fail_at(&self, method: &'static str, path: &str, faults: &[Fault]) {
+        self.store().faults.push((method, path.to_owned(), faults.iter().copied().collect()));
+    }
+
+    /// How many calls there were of a method and a path that has this in it.
+    pub fn count(&self, method: &str, path: &str) -> usize {
+        self.store().calls.iter().filter(|(by, target)| by == method && target.contains(path)).count()
     }
 
     /// A person of a verified provider.
@@ -79,6 +98,7 @@ impl FakeVault {
         let invited = self.operator.invite(Some(name), 7).expect("invited");
         let vault = Vault::new(invited.invitation.vault.clone()).expect("an address");
         let mut client = Client::new(vault, Wallet::generate().expect("a wallet"));
+        client.transfers.state = State::Kept(self.state.path().to_owned());
         let who = Person { organisation: name, name: "Ann", phone: "+43 1 1", email: Some("ann@example.org") };
         let registered = client.register(&invited.invitation, &who).expect("registered");
         let looked_at = self.operator.show_provider(registered.answer.provider).expect("shown");

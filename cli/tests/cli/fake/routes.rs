@@ -8,27 +8,40 @@ use chartseal_events::event::StoredEvent;
 use chartseal_events::jws::ReadToken;
 use chartseal_events::state::RequestState;
 use chartseal_events::wire::{
-    CommandRequest, EncryptionContext, PresignedCall, Problem, Receipt, RecordVersionView, SealedDataKey, SearchHit,
-    TokensRequest,
+    CommandRequest, EncryptionContext, Problem, Receipt, RecordVersionView, SealedDataKey, SearchHit, TokensRequest,
 };
-use chartseal_events::{Bytes, Code, Command, Facts, Hash, Id, Kid, Observation, Outcome, Refusal, StreamId};
+use chartseal_events::{Bytes, Code, Command, Facts, Id, Kid, Outcome, Refusal, StreamId};
 use chartseal_ledger::terms::{OsRng, Token, TokenQuery};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::server::Request;
 use super::store::new_key;
-use super::{ORIGIN, Store};
+use super::{ORIGIN, Store, objects};
 
 const KEY_ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/test";
 
-pub fn handle(store: &mut Store, request: &Request, base: &str) -> (u16, Vec<u8>) {
+/// An answer.
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// `Content-Range`.
+    pub range: Option<String>,
+}
+
+impl Reply {
+    pub fn of(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, range: None }
+    }
+}
+
+pub fn handle(store: &mut Store, request: &Request, base: &str) -> Reply {
     let path = request.target.split('?').next().unwrap_or_default().to_owned();
     if let Some(place) = path.strip_prefix("/s3/") {
-        return object(store, request, place);
+        return objects::handle(store, request, place);
     }
-    let outcome = if request.method == "GET" || path == "/tokens" {
-        read(store, request, &path)
+    let is_read = ["/tokens", "/upload/parts", "/upload/complete"].iter().any(|end| path.ends_with(end));
+    let outcome = if request.method == "GET" || is_read {
+        read(store, request, &path, base)
     } else {
         command(store, request, &path, base)
     };
@@ -39,35 +52,10 @@ pub fn handle(store: &mut Store, request: &Request, base: &str) -> (u16, Vec<u8>
     if let Some(twist) = &mut store.twist {
         twist(&path, &mut document);
     }
-    (status, document.to_string().into_bytes())
+    Reply::of(status, document.to_string().into_bytes())
 }
 
-fn object(store: &mut Store, request: &Request, place: &str) -> (u16, Vec<u8>) {
-    let (record, version) = place.split_once('/').expect("ours");
-    let (record, version): (Id, u32) = (record.parse().expect("ours"), version.parse().expect("ours"));
-    if request.method == "GET" {
-        return (200, store.blobs[&(record, version)].clone());
-    }
-    if store.uploads_expired {
-        return (403, Vec::new());
-    }
-    if store.blobs.contains_key(&(record, version)) {
-        return (412, Vec::new());
-    }
-    let view = store.view();
-    let runs = &view.record(record).expect("created").version(version).expect("created").announced;
-    let (seq, run) = runs.last_key_value().expect("announced");
-    let sha256 = Hash(Sha256::digest(&request.body).into());
-    if sha256 != run.announcement.parts_root || request.body.len() as u64 != run.announcement.body_bytes {
-        return (400, Vec::new());
-    }
-    store.blobs.insert((record, version), request.body.clone());
-    let found = Observation::ObjectFound { record, announced: *seq, version_id: "v1".to_owned() };
-    store.observe(&found).expect("it was announced");
-    (200, Vec::new())
-}
-
-fn read(store: &mut Store, request: &Request, path: &str) -> Result<Value, Refusal> {
+fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<Value, Refusal> {
     let view = store.view();
     if path == "/healthz" {
         let evidence = store.evidence();
@@ -87,6 +75,14 @@ fn read(store: &mut Store, request: &Request, path: &str) -> Result<Value, Refus
             let done = store.search_key.evaluate_batch(&blinded, &mut OsRng).map_err(|_| Code::BadBlindedElement)?;
             let evaluated: Vec<_> = done.evaluated.into_iter().map(Bytes).collect();
             Ok(json!({ "epoch": 1, "evaluated": evaluated, "proof": Bytes(done.proof) }))
+        }
+        ["records", id, "upload", "parts"] => {
+            let asked = serde_json::from_slice(&request.body).map_err(|_| Code::MalformedJson)?;
+            objects::parts(store, id.parse().map_err(|_| Code::BadId)?, &asked, base)
+        }
+        ["records", id, "upload", "complete"] => {
+            let asked = serde_json::from_slice(&request.body).map_err(|_| Code::MalformedJson)?;
+            objects::complete(store, id.parse().map_err(|_| Code::BadId)?, &asked)
         }
         ["providers", id] => {
             let provider = view.provider(id.parse().map_err(|_| Code::BadId)?).ok_or(Code::NotFound)?;
@@ -198,7 +194,9 @@ fn command(store: &mut Store, request: &Request, path: &str, base: &str) -> Resu
         (Action::RecordAnnounce(announced), _) => {
             let place = (announced.record, announced.version);
             store.headers.insert(place, from_base64url(&body.header.expect("a header")).expect("base64url"));
-            json!({ "event": receipt, "upload": presigned("PUT", base, place, announced.body_bytes) })
+            let mut answer = objects::leave(place, announced.body_bytes, base);
+            answer["event"] = receipt;
+            answer
         }
         (action, Outcome::KeyIssued(issued)) => {
             let (key, wrapped) = store.keys[&(issued.record, issued.version)].clone();
@@ -210,7 +208,7 @@ fn command(store: &mut Store, request: &Request, path: &str, base: &str) -> Resu
             let place = (downloaded.record, downloaded.version);
             let header = base64url(&store.headers[&place]);
             json!({
-                "event": receipt, "download": presigned("GET", base, place, 0), "header": header,
+                "event": receipt, "download": objects::presigned("GET", &format!("{base}/s3/{}/{}", place.0, place.1), 0), "header": header,
                 "evidence": store.evidence(),
             })
         }
@@ -241,16 +239,6 @@ fn sealed(
     let binding = Binding { tenant: ORIGIN, record: &record, version, request: request.as_deref(), requester: &person };
     let sealed = seal(&DataKey::from_bytes(*key), &recipient.0, &binding).expect("sealed");
     SealedDataKey { enc: base64url(&sealed.enc), ciphertext: base64url(&sealed.ciphertext) }
-}
-
-fn presigned(method: &str, base: &str, (record, version): (Id, u32), length: u64) -> PresignedCall {
-    let mut headers = std::collections::BTreeMap::from([("host".to_owned(), "somewhere".to_owned())]);
-    if method == "PUT" {
-        headers.insert("content-length".to_owned(), length.to_string());
-        headers.insert("if-none-match".to_owned(), "*".to_owned());
-    }
-    let url = format!("{base}/s3/{record}/{version}?X-Amz-Signature=secret");
-    PresignedCall { method: method.to_owned(), url, headers, expires_at: u64::MAX }
 }
 
 fn search(store: &Store, query: &str) -> Vec<SearchHit> {

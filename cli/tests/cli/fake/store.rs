@@ -26,7 +26,12 @@ pub struct Store {
     pub blobs: BTreeMap<(Id, u32), Vec<u8>>,
     pub search_key: SearchKey,
     pub twist: Option<Twist>,
-    pub faults: VecDeque<Fault>,
+    /// What goes wrong next, by method and a piece of the path.
+    pub faults: Vec<(&'static str, String, VecDeque<Fault>)>,
+    /// Multipart uploads that were begun and not completed, by their id.
+    pub multiparts: BTreeMap<String, Multipart>,
+    /// How many of them there have been.
+    pub begun_multiparts: usize,
     /// Every call that arrived: method and target.
     pub calls: Vec<(String, String)>,
     /// How far the vault's clock is from this machine's.
@@ -37,7 +42,22 @@ pub struct Store {
     pub uploads_expired: bool,
 }
 
+/// A multipart upload.
+pub struct Multipart {
+    pub place: (Id, u32),
+    /// Part by number.
+    pub parts: BTreeMap<u32, Vec<u8>>,
+}
+
 impl Store {
+    /// What goes wrong with a call.
+    pub fn fault(&mut self, method: &str, target: &str) -> Option<Fault> {
+        let mut faults = self.faults.iter_mut();
+        let hit =
+            faults.find(|(by, path, left)| *by == method && target.contains(path.as_str()) && !left.is_empty())?;
+        hit.2.pop_front()
+    }
+
     pub fn new(search_key: SearchKey) -> Self {
         Self {
             streams: BTreeMap::new(),
@@ -47,7 +67,9 @@ impl Store {
             blobs: BTreeMap::new(),
             search_key,
             twist: None,
-            faults: VecDeque::new(),
+            faults: Vec::new(),
+            multiparts: BTreeMap::new(),
+            begun_multiparts: 0,
             calls: Vec::new(),
             clock_ms: 0,
             date_off_ms: 0,

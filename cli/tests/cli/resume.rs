@@ -1,0 +1,367 @@
+//! Uploads that are broken off: at each point where a program can die, the next run goes on, and nothing is done twice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chartseal_cli::{Client, DownloadOf, Error, Exit, NewRecord, Patience, Silent, Stage, State, Unfinished, Uploaded};
+use chartseal_events::event::leaf_hash;
+use chartseal_events::{Hash, Id, Outcome, StreamId};
+use chartseal_ledger::terms::Term;
+use serde_json::{Value, json};
+
+use crate::fake::{FakeVault, Fault};
+use crate::watch::{Watch, die};
+
+/// A hospital with a file to upload.
+struct Story {
+    vault: FakeVault,
+    ann: Client,
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+const LABEL: &str = "MRI of the head";
+
+impl Story {
+    fn new() -> Self {
+        let vault = FakeVault::start();
+        let mut ann = vault.hospital("St. Anna");
+        // The first failure ends a run of the program.
+        ann.vault = ann.vault.with_patience(Patience::NONE);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jane-doe.txt");
+        fs::write(&path, b"as it was first").expect("written");
+        Self { vault, ann, folder, path }
+    }
+
+    fn upload(&self, watch: &Watch) -> Result<Uploaded, Error> {
+        let terms: [Term; 1] = ["patient:Q-4471".parse().expect("a term")];
+        let new = NewRecord { path: &self.path, media_type: "text/plain", label: Some(LABEL), terms: &terms };
+        self.ann.upload(&new, watch)
+    }
+
+    /// Uploads, with this going wrong: the run ends.
+    fn broken_off(&self, method: &'static str, path: &str, fault: Fault) {
+        self.vault.fail_at(method, path, &[fault]);
+        let error = self.upload(&Watch::default()).expect_err("broken off");
+        assert_eq!(error.exit(), Exit::TryAgain, "{error}");
+    }
+
+    /// How many events of a kind there are.
+    fn events(&self, typ: &str) -> usize {
+        let store = self.vault.store();
+        let events = store.streams.values().flatten().map(|event| event.open().expect("ours"));
+        events.filter(|event| event.outcome.typ() == typ).count()
+    }
+
+    fn slots(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.vault.state.path().join("uploads")).expect("made");
+        entries.map(|entry| entry.expect("read").path()).collect()
+    }
+
+    fn slot(&self) -> PathBuf {
+        let slots = self.slots();
+        assert_eq!(slots.len(), 1, "{slots:?}");
+        slots[0].clone()
+    }
+
+    fn journal(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.slot().join("journal.json")).expect("there")).expect("JSON")
+    }
+
+    fn change_journal(&self, change: impl FnOnce(&mut Value)) {
+        let mut journal = self.journal();
+        change(&mut journal);
+        fs::write(self.slot().join("journal.json"), journal.to_string()).expect("written");
+    }
+
+    /// The next run ends well: with one record, its content, and nothing left on this machine.
+    fn assert_goes_on(&self, resumed: bool) -> Uploaded {
+        let done = self.upload(&Watch::default()).expect("uploaded");
+        assert_eq!(done.resumed, resumed);
+        assert_eq!((self.events("record.created.v1"), done.version), (1, 1));
+        assert!(self.slots().is_empty(), "{:?}", self.slots());
+        self.assert_holds(done.record);
+        done
+    }
+
+    fn assert_holds(&self, record: Id) {
+        let out = self.folder.path().join("out");
+        self.ann.download(DownloadOf::Record(record, None), &out, true, &Silent).expect("downloaded");
+        assert_eq!(fs::read(out).expect("there"), fs::read(&self.path).expect("there"));
+    }
+}
+
+#[test]
+fn a_program_that_dies_goes_on_wherever_it_died() {
+    // After the record was created.
+    let story = Story::new();
+    die(Stage::Encrypt, |watch| story.upload(watch));
+    assert!(story.journal().get("run").is_none());
+    story.assert_goes_on(true);
+    assert_eq!(story.events("record.announced.v1"), 1);
+
+    // After the file was encrypted.
+    let story = Story::new();
+    story.broken_off("POST", "/upload", Fault::Dropped);
+    let encrypted = story.journal()["run"]["announcement"]["message_id"].clone();
+    story.assert_goes_on(true);
+    let shown = story.vault.store().evidence();
+    assert!(json!(shown).to_string().len() > 100 && story.events("record.announced.v1") == 1);
+    assert!(encrypted.is_string());
+
+    // After the announcement, before its answer was seen, and after.
+    for (method, path, fault) in [("POST", "/upload", Fault::AnswerLost), ("PUT", "/s3/", Fault::Dropped)] {
+        let story = Story::new();
+        story.broken_off(method, path, fault);
+        story.assert_goes_on(true);
+        assert_eq!(story.events("record.announced.v1"), 1, "the first announcement is taken");
+    }
+
+    // After the body was sent.
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::AnswerLost);
+    let announced = story.vault.count("POST", "/upload");
+    story.assert_goes_on(true);
+    assert_eq!(story.vault.count("POST", "/upload"), announced, "it had arrived: nothing is announced or sent again");
+}
+
+#[test]
+fn a_file_that_was_edited_is_a_new_run_of_the_same_version() {
+    for edited in [&b"as it was later"[..], b"longer than it was before"] {
+        let story = Story::new();
+        story.broken_off("PUT", "/s3/", Fault::Dropped);
+        let first = story.journal()["run"]["announcement"]["message_id"].clone();
+        fs::write(&story.path, edited).expect("written");
+        story.broken_off("PUT", "/s3/", Fault::Dropped);
+        assert_ne!(story.journal()["run"]["announcement"]["message_id"], first, "a fresh message id");
+        let done = story.assert_goes_on(true);
+        assert_eq!(done.sha256, Hash::of(&[edited]));
+        assert_eq!(story.events("record.announced.v1"), 2);
+    }
+}
+
+#[test]
+fn a_file_that_was_edited_after_it_had_arrived_is_another_record() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::AnswerLost);
+    fs::write(&story.path, b"as it was later").expect("written");
+    let watch = Watch::default();
+    let done = story.upload(&watch).expect("uploaded");
+    assert!(!done.resumed && watch.has_noted("arrived as the file was before"));
+    assert_eq!(story.events("record.created.v1"), 2);
+    story.assert_holds(done.record);
+}
+
+#[test]
+fn what_is_said_about_a_file_is_part_of_what_is_resumed() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let new = NewRecord { path: &story.path, media_type: "text/plain", label: Some("another"), terms: &[] };
+    assert!(!story.ann.upload(&new, &Silent).expect("uploaded").resumed);
+    assert_eq!(story.slots().len(), 1, "the other one waits on");
+}
+
+#[test]
+fn a_version_is_resumed_like_a_record() {
+    let story = Story::new();
+    let record = story.upload(&Watch::default()).expect("uploaded").record;
+    fs::write(&story.path, b"the second version").expect("written");
+    let new = NewRecord { path: &story.path, media_type: "text/plain", label: None, terms: &[] };
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Dropped]);
+    story.ann.upload_version(record, &new, &Silent).expect_err("broken off");
+    let done = story.ann.upload_version(record, &new, &Silent).expect("uploaded");
+    assert_eq!((done.record, done.version, done.resumed), (record, 2, true));
+    story.assert_holds(record);
+}
+
+#[test]
+fn a_run_is_put_aside_when_that_was_said() {
+    let mut story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let first = story.journal()["run"]["announcement"]["message_id"].clone();
+    story.ann.transfers.fresh = true;
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    assert_ne!(story.journal()["run"]["announcement"]["message_id"], first);
+    story.assert_goes_on(true);
+}
+
+#[test]
+fn a_spool_tells_nothing_of_the_record() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let keys: Vec<[u8; 32]> = story.vault.store().keys.values().map(|(key, _)| *key).collect();
+    let slot = story.slot();
+    let mut all = slot.to_string_lossy().into_owned().into_bytes();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&slot).expect("there").flatten() {
+        names.push(entry.file_name().into_string().expect("ours"));
+        all.extend(fs::read(entry.path()).expect("read"));
+    }
+    names.sort();
+    assert_eq!(names, ["body", "journal.json", "lock"]);
+    let text = String::from_utf8_lossy(&all).to_lowercase();
+    for secret in ["jane", "mri", "4471", "patient", "as it was"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    for key in keys {
+        let forms = [chartseal_events::Bytes(key).to_string(), Hash(key).to_string()];
+        assert!(
+            !all.windows(32).any(|window| window == key)
+                && forms.iter().all(|form| !text.contains(&form.to_lowercase()))
+        );
+    }
+}
+
+#[test]
+fn two_programs_do_not_send_the_same() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let lock = fs::File::open(story.slot().join("lock")).expect("there");
+    lock.lock().expect("as another process");
+    let error = story.upload(&Watch::default()).expect_err("busy");
+    assert_eq!((&*error.code(), error.exit()), ("upload-busy", Exit::TryAgain));
+    let state = State::Kept(story.vault.state.path().to_owned());
+    assert!(Unfinished::discard(&state, None).expect("looked").is_empty(), "what is being sent stays");
+    drop(lock);
+    story.assert_goes_on(true);
+}
+
+#[test]
+fn a_spool_that_is_damaged_is_made_again() {
+    let damages: [fn(&Path); 3] = [
+        |slot| {
+            let mut body = fs::read(slot.join("body")).expect("there");
+            body[20] ^= 1;
+            fs::write(slot.join("body"), body).expect("written");
+        },
+        |slot| fs::write(slot.join("body"), b"short").expect("written"),
+        |slot| fs::remove_file(slot.join("body")).expect("removed"),
+    ];
+    for damage in damages {
+        let story = Story::new();
+        story.broken_off("PUT", "/s3/", Fault::Dropped);
+        damage(&story.slot());
+        story.assert_goes_on(true);
+        assert_eq!(story.events("record.announced.v1"), 2, "another run of the same version");
+    }
+}
+
+#[test]
+fn a_journal_that_is_of_no_use_is_put_aside() {
+    let changes: [fn(&mut Value); 7] = [
+        |journal| journal["v"] = json!(2),
+        |journal| journal["begun_at_ms"] = json!(1),
+        |journal| journal["run"]["expires_at_ms"] = json!(1),
+        |journal| journal["genesis"] = json!(Hash([1; 32])),
+        |journal| journal["record"] = json!("01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        |journal| journal["wrapped_key"] = json!("AAAA"),
+        |journal| journal["run"]["parts"][0] = json!(Hash([1; 32])),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let story = Story::new();
+        story.broken_off("PUT", "/s3/", Fault::Dropped);
+        story.change_journal(change);
+        let done = story.upload(&Watch::default()).expect("uploaded");
+        assert!(!done.resumed, "{index}");
+        assert!(story.slots().is_empty(), "{index}");
+        story.assert_holds(done.record);
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_swept_by_the_next_upload() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    story.change_journal(|journal| journal["run"]["expires_at_ms"] = json!(1));
+    let other = story.folder.path().join("other.txt");
+    fs::write(&other, b"another file").expect("written");
+    let new = NewRecord { path: &other, media_type: "text/plain", label: None, terms: &[] };
+    story.ann.upload(&new, &Silent).expect("uploaded");
+    assert!(story.slots().is_empty());
+}
+
+#[test]
+fn an_address_that_has_expired_is_asked_for_again() {
+    let story = Story::new();
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Status(403), Fault::Status(403)]);
+    story.assert_goes_on(false);
+    assert_eq!((story.events("record.announced.v1"), story.vault.count("POST", "/upload")), (1, 3));
+}
+
+#[test]
+fn a_file_that_is_written_to_is_not_uploaded() {
+    struct Writing<'a>(&'a Path);
+
+    impl chartseal_cli::Progress for Writing<'_> {
+        fn begin(&self, _: Stage, _: u64, _: u64) {}
+        fn advance(&self, _: u64) {
+            fs::write(self.0, b"in the middle of it").expect("written");
+        }
+        fn rewind(&self, _: u64) {}
+        fn end(&self) {}
+        fn passed(&self, _: &'static str) {}
+        fn note(&self, _: &str) {}
+    }
+
+    let story = Story::new();
+    let new = NewRecord { path: &story.path, media_type: "text/plain", label: None, terms: &[] };
+    let error = story.ann.upload(&new, &Writing(&story.path)).expect_err("changed");
+    assert_eq!(&*error.code(), "file-changed", "{error}");
+    assert_eq!(story.events("record.announced.v1"), 0);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_said_before_anything_is_created() {
+    let mut story = Story::new();
+    let file = story.folder.path().join("a-file");
+    fs::write(&file, b"").expect("written");
+    story.ann.transfers.state = State::Kept(file);
+    let error = story.upload(&Watch::default()).expect_err("in the way");
+    assert!(error.code() == "spool" && error.advice().contains("CHARTSEAL_STATE"), "{error}");
+    assert_eq!(story.events("record.created.v1"), 0);
+}
+
+#[test]
+fn only_the_very_same_run_is_taken_for_an_earlier_announcement() {
+    let story = Story::new();
+    let other = story.upload(&Watch::default()).expect("uploaded");
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let announced = |record: Id| {
+        let held = story.vault.store();
+        let events = held.streams[&StreamId::Record(record)].iter();
+        let found = events.rev().find(|event| event.open().expect("ours").outcome.typ() == "record.announced.v1");
+        let event = found.expect("announced");
+        json!({ "stream": event.at.stream, "seq": event.at.seq, "leaf": event.leaf, "body": event.body })
+    };
+    let record: Id = story.journal()["record"].as_str().expect("text").parse().expect("an id");
+    let genuine = announced(record);
+    let of_other = announced(other.record);
+    let rewritten = |from: &str, to: &str| {
+        let body = genuine["body"].as_str().expect("text").replace(from, to);
+        let mut receipt = genuine.clone();
+        receipt["leaf"] = json!(leaf_hash(body.as_bytes()));
+        receipt["body"] = json!(body);
+        receipt
+    };
+    let lies = [
+        ("receipt-command", of_other),
+        // Genuine to look at, but no event of the record's stream.
+        ("evidence-missing", rewritten(r#""nonce":""#, r#""nonce":"A"#)),
+    ];
+    for (code, lie) in lies {
+        story.vault.twist(move |path, answer| {
+            if path.ends_with("/upload") {
+                answer["event"].clone_from(&lie);
+            }
+        });
+        let error = story.upload(&Watch::default()).expect_err(code);
+        // A nonce of another length is no event at all.
+        let seen = error.code().into_owned();
+        assert!(seen == code || (code == "evidence-missing" && seen == "receipt-event"), "{seen}: {error}");
+        assert_eq!(error.exit(), Exit::Tampering);
+    }
+    story.vault.twist(|_, _| {});
+    let done = story.upload(&Watch::default()).expect("uploaded");
+    assert!(done.resumed && matches!(done.event.outcome, Outcome::RecordUploaded(_)));
+}
