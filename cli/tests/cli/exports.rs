@@ -105,10 +105,6 @@ fn exporting_on_the_command_line() {
     );
     let wrong = desk.run("anna", &[&export[..], &["other.esdk", "--key-namespace", "aws-kms"]].concat());
     assert_eq!((wrong.code, wrong.json()["error"]["code"].as_str()), (2, Some("bad-key")));
-    std::os::unix::fs::PermissionsExt::set_mode(
-        &mut fs::metadata(desk.path("key")).expect("there").permissions(),
-        0o600,
-    );
     fs::set_permissions(desk.path("key"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("set");
     let warned = desk.done("anna", &[&export[..], &["third.esdk"]].concat());
     assert!(warned.stderr.contains("others can read key"), "{}", warned.stderr);
