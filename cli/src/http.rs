@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chartseal_events::Code;
@@ -88,9 +89,11 @@ pub(crate) struct Request<'a> {
 }
 
 /// Makes HTTP calls.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
+    /// Whether a vault has ever answered: then nobody being there is a lost network, and no wrong address.
+    answered: AtomicBool,
 }
 
 impl Transport {
@@ -105,7 +108,7 @@ impl Transport {
         if on_this_machine {
             config = config.proxy(None);
         }
-        Self { agent: config.build().into() }
+        Self { agent: config.build().into(), answered: AtomicBool::new(false) }
     }
 
     /// One attempt.
@@ -121,7 +124,9 @@ impl Transport {
             let outcome = self.attempt(request);
             let passing = match &outcome {
                 Ok(answer) => answer.is_passing(),
-                Err(error) if is_nobody(error) => waits.elapsed() < NOBODY_THERE_PATIENCE,
+                Err(error) if is_nobody(error) => {
+                    self.answered.load(Ordering::Relaxed) || waits.elapsed() < NOBODY_THERE_PATIENCE
+                }
                 Err(error) => is_passing(error),
             };
             if !passing || !waits.wait() {
@@ -144,6 +149,7 @@ impl Transport {
         } else {
             agent.run(agent.configure_request(builder.body(())?).timeout_global(Some(CALL_TIMEOUT)).build())?
         };
+        self.answered.store(true, Ordering::Relaxed);
         let date = response.headers().get("date").and_then(|date| date.to_str().ok());
         let date_ms = date.and_then(clock::of_http_date);
         let status = response.status().as_u16();

@@ -105,8 +105,10 @@ fn run_of(store: &Store, record: Id, version: u32, message_id: &Bytes<32>) -> Re
 
 pub fn parts(store: &mut Store, record: Id, asked: &PartsRequest, base: &str) -> Result<Value, Refusal> {
     let (_, run) = run_of(store, record, asked.version, &asked.message_id)?;
-    if store.blobs.contains_key(&(record, asked.version)) {
-        return Err(Code::UploadUnknown.into());
+    if let (true, Some(upload_id)) = (store.blobs.contains_key(&(record, asked.version)), &asked.upload_id) {
+        // It was put together: nothing is missing.
+        let parts = asked.parts.iter().map(|part| PartCall { number: part.number, call: None }).collect();
+        return Ok(json!(PartsResponse { upload_id: upload_id.clone(), parts }));
     }
     assert!((1..=100).contains(&asked.parts.len()) && asked.parts.is_sorted_by_key(|part| part.number));
     let upload_id = match &asked.upload_id {
