@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod interrupt;
 mod process;
 mod stack;
@@ -57,6 +58,18 @@ enum Task {
     },
     /// Write docs/ERRORS.md and docs/openapi.json
     Generate,
+    /// Run the fuzz targets, each for a bounded time, from the kept corpus
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        seconds: u32,
+        /// Only these targets
+        #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Add what leads to new code to the kept corpus
+        #[arg(long)]
+        keep: bool,
+    },
     /// Measure what docs/BENCHMARKS.md promises
     Bench {
         /// Write the metrics to this file
@@ -77,6 +90,7 @@ fn main() -> ExitCode {
         Task::Down => stack::down(),
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
+        Task::Fuzz { seconds, only, keep } => fuzz::run(seconds, &only, keep),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),
     });
     match outcome {

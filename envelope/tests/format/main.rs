@@ -1,5 +1,7 @@
 //! The format from outside: frozen vectors, properties against a naive reference, limits.
 
+mod corpus;
+mod fuzzed;
 mod limits;
 mod messages;
 mod properties;

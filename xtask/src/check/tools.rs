@@ -13,6 +13,9 @@ use crate::process::{Failure, cargo, quiet, root, shown};
 /// The version of cargo-deny that deny.toml was written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The version of cargo-fuzz that runs the fuzz targets.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// The version of aws-sam-cli that judges template.yaml.
 const SAM_CLI: &str = "1.170.0";
 
@@ -28,18 +31,28 @@ fn folder() -> PathBuf {
 
 /// Path of the pinned cargo-deny; builds it when it is missing (about six minutes of CPU, once).
 pub fn cargo_deny() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-deny", CARGO_DENY, "about six minutes of CPU")
+}
+
+/// Path of the pinned cargo-fuzz; builds it when it is missing (about two minutes of CPU, once).
+pub fn cargo_fuzz() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-fuzz", CARGO_FUZZ, "about two minutes of CPU")
+}
+
+/// Path of a program of cargo's that says its own version.
+fn cargo_tool(name: &str, version: &str, cost: &str) -> Result<PathBuf, Failure> {
     let home = folder();
-    let program = home.join("bin/cargo-deny");
-    let wanted = format!("cargo-deny {CARGO_DENY}");
+    let program = home.join("bin").join(name);
+    let wanted = format!("{name} {version}");
     let current = Command::new(&program).arg("--version").output();
     if current.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted) {
         return Ok(program);
     }
-    eprintln!("        installing {wanted} into {} (once, about six minutes of CPU)", home.display());
-    let mut install = cargo(&["install", "--quiet", "--locked", "--force", "--version", CARGO_DENY, "--root"]);
+    eprintln!("        installing {wanted} into {} (once, {cost})", home.display());
+    let mut install = cargo(&["install", "--quiet", "--locked", "--force", "--version", version, "--root"]);
     // Its objects are of no use to this workspace: they go to a temporary folder.
-    install.arg(&home).arg("cargo-deny").env_remove("CARGO_TARGET_DIR");
-    shown(&mut install, "cargo-deny comes from the package registry: is it reachable?")?;
+    install.arg(&home).arg(name).env_remove("CARGO_TARGET_DIR");
+    shown(&mut install, &format!("{name} comes from the package registry: is it reachable?"))?;
     Ok(program)
 }
 
