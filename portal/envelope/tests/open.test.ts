@@ -108,7 +108,6 @@ test("a failing source is reported as itself", async () => {
 
 test("a long body is read with a few frames in memory", async () => {
   const { opening } = await manyFrames();
-  // The header says frames of 64 bytes, so that many frames make little; parts of 64 MiB are for `cargo xtask interop` and the vectors.
   const { dataKey, announcement } = opening;
   const plaintext = countingBytes(200_000);
   const [tree, parts] = [new FrameTree(), new Parts()];
