@@ -18,6 +18,11 @@ export function leafHash(frame: Uint8Array): Promise<Bytes> {
   return sha256(LEAF, frame);
 }
 
+/** The hash of a node of the tree. */
+export function nodeHash(left: Bytes, right: Bytes): Promise<Bytes> {
+  return sha256(NODE, left, right);
+}
+
 /** The tree over the frames. */
 export class FrameTree {
   /** Roots of the complete subtrees, largest first. */
@@ -30,7 +35,7 @@ export class FrameTree {
     // Each set bit of the number of leaves stands for one complete subtree. There are fewer than 2^32 frames.
     for (let complete = this.#leaves; complete % 2 === 1; complete = Math.floor(complete / 2)) {
       const left = this.#subtrees.pop();
-      if (left !== undefined) hash = await sha256(NODE, left, hash);
+      if (left !== undefined) hash = await nodeHash(left, hash);
     }
     this.#subtrees.push(hash);
     this.#leaves += 1;
@@ -40,7 +45,7 @@ export class FrameTree {
   async root(): Promise<Bytes> {
     let root: Bytes | undefined;
     for (const subtree of this.#subtrees.toReversed()) {
-      root = root === undefined ? subtree : await sha256(NODE, subtree, root);
+      root = root === undefined ? subtree : await nodeHash(subtree, root);
     }
     return root ?? sha256();
   }

@@ -37,17 +37,31 @@ export function frameAad(messageId: Bytes, isFinal: boolean, sequence: number, c
   return concat(messageId, kind, u32(sequence), u32(0), u32(contentBytes));
 }
 
-/** The frames of a body, in order; the final one ends them. Bytes after it are a failure. */
-export async function* framesOf(body: Body, frameBytes: number): AsyncGenerator<Frame, void> {
+/** Which frames are wanted of a body: how many, and the first one's sequence number. */
+export interface Wanted {
+  readonly first: number;
+  readonly count: number;
+}
+
+const ALL: Wanted = { first: 1, count: Infinity };
+
+/**
+ * The frames of a body, in order; the final one ends them. `body` begins with the first frame wanted and ends with the last: fewer bytes and bytes
+ * after it are failures.
+ */
+export async function* framesOf(body: Body, frameBytes: number, { first, count } = ALL): AsyncGenerator<Frame, void> {
   const source = new Source(body);
   try {
-    for (let sequence = 1; ; sequence++) {
+    for (let missing = count, sequence = first; missing > 0; sequence++, missing--) {
       const frame = await readFrame(source, frameBytes, sequence);
+      if (frame.isFinal && missing > 1 && count !== Infinity) {
+        throw new EnvelopeError("truncated", `the body ends with frame ${sequence}`);
+      }
       yield frame;
       if (frame.isFinal) break;
     }
     if ((await source.fill(new Uint8Array(1), 0, 1)) !== 0) {
-      throw new EnvelopeError("trailing-bytes", "bytes follow the final frame");
+      throw new EnvelopeError("trailing-bytes", "bytes follow the last frame");
     }
   } finally {
     await source.close();

@@ -4,16 +4,13 @@
 // verified, but the record is good only when `open` resolves: until then keep it apart, and throw it away if `open` rejects.
 
 import { type Announcement, checkAnnouncement } from "./announcement.ts";
-import { FrameTree, Parts, leafHash } from "./digests.ts";
+import { FrameTree, Parts } from "./digests.ts";
 import { type Bytes, equal } from "./encoding.ts";
 import { EnvelopeError } from "./failure.ts";
-import { type Body, type Frame, frameAad, frameIv, framesOf } from "./frames.ts";
+import { type Body, framesOf } from "./frames.ts";
 import { type Context, type Header, parseHeader } from "./header.ts";
 import { type MessageKeys, commitsTo, decrypt, deriveKeys } from "./keys.ts";
-
-/** Frames that are decrypted at once: WebCrypto works on other threads. */
-const FRAMES_AT_ONCE = 4;
-const TAG_BYTES = 16;
+import { type OpenedFrame, openFrames } from "./pipeline.ts";
 
 /** What to open with, and what to hold the message to. */
 export interface Opening {
@@ -45,7 +42,8 @@ export async function open(opening: Opening, body: Body, sink: Sink): Promise<Op
   return { header, plaintextBytes };
 }
 
-async function openHeader(opening: Opening): Promise<{ header: Header; keys: MessageKeys }> {
+/** Steps 1 to 5. */
+export async function openHeader(opening: Opening): Promise<{ header: Header; keys: MessageKeys }> {
   const { announcement, context } = opening;
   checkAnnouncement(announcement); // 1
   const header = parseHeader(opening.header); // 2
@@ -72,50 +70,12 @@ async function openHeader(opening: Opening): Promise<{ header: Header; keys: Mes
   return { header, keys };
 }
 
-/** A frame that is being decrypted and hashed. */
-interface Started {
-  readonly frame: Frame;
-  readonly content: Promise<Bytes | undefined>;
-  readonly leaf: Promise<Bytes>;
-}
-
 async function openBody(keys: MessageKeys, announced: Announcement, body: Body, sink: Sink): Promise<number> {
   const progress = new Progress(announced, sink);
   const frames = framesOf(body, announced.frameBytes);
-  const started: Started[] = [];
-  const finishUntil = async (left: number) => {
-    for (let first = started[0]; started.length > left && first !== undefined; first = started[0]) {
-      await progress.finish(first);
-      started.shift();
-    }
-  };
-  try {
-    for (;;) {
-      const next = await frames.next().catch(async (error: unknown) => {
-        // What is wrong with an earlier frame comes before what is wrong with a later one.
-        await finishUntil(0);
-        throw error;
-      });
-      if (next.done === true) break;
-      started.push(start(keys, announced.messageId, next.value));
-      await finishUntil(FRAMES_AT_ONCE - 1);
-    }
-  } finally {
-    await frames.return();
-  }
-  await finishUntil(0);
+  await openFrames(keys, announced.messageId, frames, (frame) => progress.take(frame));
   await progress.checkAll();
   return progress.plaintextBytes;
-}
-
-function start(keys: MessageKeys, messageId: Bytes, frame: Frame): Started {
-  const { sequence, isFinal, contentAndTag } = frame;
-  const aad = frameAad(messageId, isFinal, sequence, contentAndTag.length - TAG_BYTES);
-  const started = { frame, content: decrypt(keys, frameIv(sequence), aad, contentAndTag), leaf: leafHash(frame.bytes) };
-  // Their failures are seen where they are awaited; a frame before this one may end everything earlier.
-  started.content.catch(() => undefined);
-  started.leaf.catch(() => undefined);
-  return started;
 }
 
 /** What is known of a body so far. */
@@ -132,15 +92,11 @@ class Progress {
     this.#sink = sink;
   }
 
-  /** The end of step 6: the tag, and only then the plaintext. */
-  async finish({ frame, content, leaf }: Started): Promise<void> {
+  /** The end of step 6: the tag was verified, and only then there is plaintext. */
+  async take({ frame, leaf, plaintext }: OpenedFrame): Promise<void> {
     this.#parts.update(frame.bytes);
-    await this.#tree.push(await leaf);
+    await this.#tree.push(leaf);
     this.#bodyBytes += frame.bytes.length;
-    const plaintext = await content;
-    if (plaintext === undefined) {
-      throw new EnvelopeError("frame-tampered", `frame ${frame.sequence} was changed, or is of another message`);
-    }
     if (this.#bodyBytes > this.#announced.bodyBytes) this.#wrongLength();
     await this.#sink(plaintext);
     this.plaintextBytes += plaintext.length;

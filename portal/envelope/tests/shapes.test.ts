@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { fromBase64url, fromHex } from "../src/encoding.ts";
 import { openBase, publicKey } from "../src/hpke.ts";
-import { EnvelopeError, openSealedKey, parseAnnouncement, parseSealedKey } from "../src/index.ts";
+import { EnvelopeError, frameRange, openSealedKey, parseAnnouncement, parseRangeProof, parseSealedKey } from "../src/index.ts";
 import { vectorsOf } from "./shape.ts";
 
 function announcement(): Record<string, unknown> {
@@ -65,6 +65,20 @@ test("sealed keys have one JSON form", () => {
   for (const bad of [{ ...good, more: 1 }, { enc: good.enc }, { ...good, enc: "AA" }, { ...good, ciphertext: "AA" }, null]) {
     assert.throws(() => parseSealedKey(bad), TypeError);
   }
+});
+
+test("ranges and proofs have limits", () => {
+  const small = parseAnnouncement({ ...announcement(), body_bytes: 3 * 65_568 + 40 });
+  assert.deepEqual(frameRange(small, { from: 65_535, to: 65_537 }).frames, { from: 0, to: 2 });
+  const record = 3 * 65_536;
+  for (const [from, to] of [[0, 0], [5, 5], [7, 5], [-1, 5], [0.5, 5], [0, record + 1], [record, record + 1], [0, NaN]] as const) {
+    assert.throws(() => frameRange(small, { from, to }), RangeError, `${from} to ${to}`);
+  }
+  const large = parseAnnouncement({ ...announcement(), body_bytes: 100_000 * 65_568 + 40 });
+  assert.throws(() => frameRange(large, { from: 0, to: 70_000 * 65_536 }), RangeError);
+  assert.throws(() => frameRange({ ...small, bodyBytes: 39 }, { from: 0, to: 1 }), EnvelopeError);
+  assert.equal(parseRangeProof(new Uint8Array(64 * 32)).length, 64);
+  for (const bad of [31, 33, 65 * 32]) assert.throws(() => parseRangeProof(new Uint8Array(bad)), TypeError);
 });
 
 test("a binding's texts have a limit", async () => {

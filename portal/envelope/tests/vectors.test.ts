@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { plaintextBytes } from "../src/announcement.ts";
 import type { Bytes } from "../src/encoding.ts";
 import { publicKey } from "../src/hpke.ts";
-import { type Opening, EnvelopeError, open, openSealedKey, parseHeader, parseSealedKey } from "../src/index.ts";
+import { type Opening, EnvelopeError, frameRange, open, openRange, openSealedKey } from "../src/index.ts";
+import { parseHeader, parseRangeProof, parseSealedKey } from "../src/index.ts";
 import { type Fields, announcementOf, contextOf, countingBytes, vectorFiles, vectorsOf, wrappedKeyOf } from "./shape.ts";
 import { bodyOf } from "./writer.ts";
 
@@ -15,6 +16,7 @@ const RUNNERS = new Map<string, (vector: Fields) => Promise<void>>([
   ["golden.json", golden],
   ["must-fail.json", mustFail],
   ["key-release.json", keyRelease],
+  ["ranges.json", range],
 ]);
 
 for (const file of vectorFiles()) {
@@ -85,6 +87,26 @@ async function mustFail(vector: Fields): Promise<void> {
   const inBytes = Array.from(body, (byte) => Uint8Array.of(byte));
   assert.equal(await failureOf(open(opening, [body], () => undefined)), failure);
   assert.equal(await failureOf(open(opening, inBytes, () => undefined)), failure);
+}
+
+async function range(vector: Fields): Promise<void> {
+  const failure = vector.optionalText("failure");
+  const message = vector.text("message");
+  const golden = vectorsOf("golden.json").find((each) => each.text("name") === message);
+  assert.ok(golden, `no golden message ${message}`);
+  const opening = { dataKey: golden.bytes("data_key"), ...headed(golden) };
+  const span = (name: string) => ({ from: vector.number(`${name}_from`), to: vector.number(`${name}_to`) });
+  const found = frameRange(opening.announcement, span("plaintext"));
+  assert.deepEqual(found.frames, span("frames"));
+  assert.deepEqual(found.body, span("body"));
+  const [body, proof] = [vector.bytes("body"), parseRangeProof(vector.bytes("proof"))];
+  vector.end();
+  const pieces: Bytes[] = [];
+  const opened = openRange(opening, found, proof, [body], (piece) => void pieces.push(piece));
+  assert.equal(await failureOf(opened), failure);
+  if (failure !== undefined) return;
+  const expected = countingBytes(golden.number("plaintext_bytes")).slice(found.plaintext.from, found.plaintext.to);
+  assert.deepEqual(Buffer.concat(pieces), Buffer.from(expected));
 }
 
 async function keyRelease(vector: Fields): Promise<void> {
