@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod demo;
+mod interop;
 mod interrupt;
 mod process;
 mod stack;
@@ -57,6 +58,8 @@ enum Task {
     },
     /// Write docs/ERRORS.md and docs/openapi.json
     Generate,
+    /// Messages to and from every other implementation of the format; the official SDK for Rust builds for minutes, once
+    Interop(interop::Options),
     /// Measure what docs/BENCHMARKS.md promises
     Bench {
         /// Write the metrics to this file
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Task::Down => stack::down(),
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
+        Task::Interop(options) => interop::run(&options),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),
     });
     match outcome {

@@ -53,9 +53,12 @@ pub enum Error {
     /// No random bytes for a key.
     #[error(transparent)]
     Entropy(#[from] chartseal_envelope::EntropyError),
-    /// The data key does not come out of its wrapping, or has another size.
-    #[error("the data key could not be unwrapped")]
-    Unwrap,
+    /// The data key does not come out of its wrapping.
+    #[error("the data key could not be wrapped or unwrapped: {0}")]
+    Wrapping(#[from] chartseal_envelope::RawAesError),
+    /// Their message is not one that we open.
+    #[error("we could not open the message: {0}")]
+    Message(#[from] chartseal_envelope::MessageError<chartseal_envelope::RawAesError>),
 }
 
 impl Error {

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use chartseal_envelope::{
-    Announcement, Context, DataKey, FrameBytes, Header, Opening, Sealed, Sealing, open, seal, write_message,
+    Announcement, Context, DataKey, FrameBytes, Header, Opening, RawAesKey, Sealed, Sealing, open, open_message, seal,
+    write_message,
 };
 use serde_json::{Value, json};
 
-use crate::wrapping::{self, NAME, NAMESPACE, WRAPPING_KEY};
 use crate::{Error, Oracle, Party};
 
 /// Frame lengths that we write: the vault's smallest, its default, its largest.
 const OUR_FRAMES: [u32; 3] = [65_536, 262_144, 1_048_576];
-/// Frame lengths that the SDKs write for us to open: their default, an odd one (Python's wants whole AES blocks), and ours.
-const THEIR_FRAMES: [u32; 5] = [4096, 100_000, 65_536, 262_144, 1_048_576];
+/// Frame lengths that the SDKs write for us to open: their default, an odd one (Python's takes multiples of 128), and ours.
+const THEIR_FRAMES: [u32; 5] = [4096, 99_968, 65_536, 262_144, 1_048_576];
 /// Plaintexts that need several parts of 64 MiB, or end exactly at one part less a few frames' overhead.
 const LARGE_PLAINTEXTS: [usize; 2] = [64 * 1024 * 1024, 150_000_001];
 
@@ -211,7 +211,7 @@ impl Exchange {
         }
     }
 
-    /// Has them open a message of ours to the file `opened`. The SDKs get a whole message and the wrapping key, the portal's reader gets what a
+    /// Has them open a message of ours to the file `opened`. The SDKs get an exported message and the wrapping key, the portal's reader gets what a
     /// person gets from the vault: header, body, announcement and the released data key.
     fn open_there(&mut self, ours: &Ours) -> Result<Value, Error> {
         let (message, body, opened) =
@@ -239,23 +239,40 @@ impl Exchange {
         self.ask(&with_wrapping_key(json!({
             "do": "seal", "plaintext": source, "message": message, "context": pairs, "frame_bytes": frame_bytes,
         })))?;
-
         let message = fs::read(&message).map_err(Error::file(&message))?;
-        let (header, body) = Header::parse_prefix(&message)?;
+
+        // As a whole message, with nothing but the wrapping key.
+        let wrapping_key = wrapping_key()?;
+        let unwrap = |header: &Header| wrapping_key.unwrap(header.wrapped_key(), header.context());
+        let mut opened = Vec::new();
+        let header = open_message(&message[..], unwrap, &mut opened)?.header;
+        if opened != record {
+            return Err(Error::Differs("the plaintext"));
+        }
         if header.frame_bytes() != frame_bytes {
             return Err(Error::Differs("the frame length"));
         }
-        let key = wrapping::unwrap(&header, &context)?;
-        // The SDKs also write frames that the vault does not take.
-        let announced = Announcement::measure(&header, FrameBytes::beyond_vault_limits(frame_bytes), body)?;
-        if announced.plaintext_bytes() != Some(plaintext_bytes as u64) {
-            return Err(Error::Differs("the length"));
+        if *header.context() != context {
+            return Err(Error::Differs("the encryption context"));
         }
-        let opening = Opening { key: &key, header: header.as_bytes(), context: &context, announcement: &announced };
-        let mut opened = Vec::new();
-        open(&opening, body, &mut opened)?;
-        if opened == record { Ok(()) } else { Err(Error::Differs("the plaintext")) }
+        as_a_record(&message, &record, &wrapping_key)
     }
+}
+
+/// A message of theirs as a vault would give it: header and body apart, held to an announcement.
+fn as_a_record(message: &[u8], record: &[u8], wrapping_key: &RawAesKey) -> Result<(), Error> {
+    let (header, body) = Header::parse_prefix(message)?;
+    let key = wrapping_key.unwrap(header.wrapped_key(), header.context())?;
+    // The SDKs also write frames that the vault does not take.
+    let frame_bytes = FrameBytes::beyond_vault_limits(header.frame_bytes());
+    let announced = Announcement::measure(&header, frame_bytes, body)?;
+    if announced.plaintext_bytes() != Some(record.len() as u64) {
+        return Err(Error::Differs("the length"));
+    }
+    let opening = Opening { key: &key, header: header.as_bytes(), context: header.context(), announcement: &announced };
+    let mut opened = Vec::new();
+    open(&opening, body, &mut opened)?;
+    if opened == record { Ok(()) } else { Err(Error::Differs("the plaintext")) }
 }
 
 impl Ours {
@@ -264,12 +281,21 @@ impl Ours {
         let sealing = Sealing {
             key: &key,
             context: &context,
-            wrapped_key: &wrapping::wrap(&key, &context),
+            wrapped_key: &wrapping_key()?.wrap(&key, &context)?,
             frame_bytes: FrameBytes::beyond_vault_limits(frame_bytes),
         };
         let sealed = seal(&sealing, record, &mut body)?;
         Ok(Self { key, context, sealed, body })
     }
+}
+
+/// The key under which data keys are wrapped here. It protects nothing.
+const WRAPPING_KEY: [u8; 32] = [0x57; 32];
+const NAMESPACE: &str = "chartseal-interop";
+const NAME: &str = "interop";
+
+fn wrapping_key() -> Result<RawAesKey, Error> {
+    Ok(RawAesKey::new(NAMESPACE, NAME, WRAPPING_KEY)?)
 }
 
 fn context() -> Context {

@@ -12,7 +12,6 @@ mod error;
 pub mod exchange;
 mod oracle;
 mod party;
-mod wrapping;
 
 pub use error::Error;
 pub use oracle::Oracle;
