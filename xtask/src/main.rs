@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod demo;
 mod fuzz;
+mod interop;
 mod interrupt;
 mod process;
 mod stack;
@@ -70,6 +71,8 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Messages to and from every other implementation of the format; the official SDK for Rust builds for minutes, once
+    Interop(interop::Options),
     /// Measure what docs/BENCHMARKS.md promises
     Bench {
         /// Write the metrics to this file
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
         Task::Fuzz { seconds, only, keep } => fuzz::run(seconds, &only, keep),
+        Task::Interop(options) => interop::run(&options),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),
     });
     match outcome {

@@ -68,6 +68,16 @@ impl Workspace {
         self.venv_dir().join("bin").join("python")
     }
 
+    /// `.local/node/`: Node, for the tests that need one.
+    pub fn node_dir(&self) -> PathBuf {
+        self.local_dir().join("node")
+    }
+
+    /// `.local/npm/`: one folder for each of our package.json files, and npm's cache.
+    pub fn npm_dir(&self) -> PathBuf {
+        self.local_dir().join("npm")
+    }
+
     /// `infra/local/`: the scripts and the pinned requirements.
     pub fn scripts_dir(&self) -> PathBuf {
         self.root.join("infra").join("local")
