@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use crate::fuzzed;
 
+type Target = fn(&[u8]);
+
 #[test]
 fn the_kept_corpus_holds() {
     let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let targets: [(&str, fn(&[u8])); 5] = [
+    let targets: [(&str, Target); 5] = [
         ("header", fuzzed::header),
         ("frames", fuzzed::frames),
         ("announcement", fuzzed::announcement),

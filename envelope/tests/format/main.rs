@@ -4,6 +4,7 @@ mod corpus;
 mod fuzzed;
 mod limits;
 mod messages;
+mod mixing_cases;
 mod properties;
 mod range_cases;
 mod ranges;
