@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod interrupt;
 mod process;
+mod samples;
 mod stack;
 mod test;
 mod wallets;
@@ -49,6 +50,12 @@ enum Task {
     Up,
     /// Stop the stack that `up` or `demo --keep` left
     Down,
+    /// Invoke the payloads of events/samples with `cargo lambda invoke` and check what they are answered
+    Samples {
+        /// Only these, by their names (`records-list`)
+        #[arg(value_name = "NAME")]
+        only: Vec<String>,
+    },
     /// Format, lints, docs, arrows, licences, generated files, template
     Check {
         /// Only these steps
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Task::Test { arguments } => test::run(&arguments),
         Task::Up => stack::up(),
         Task::Down => stack::down(),
+        Task::Samples { only } => samples::run(&only),
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),

@@ -30,7 +30,7 @@ pub use deploy::{Deployment, Outputs, deploy};
 pub use emulator::Emulator;
 pub use endpoint::Endpoint;
 pub use error::Error;
-pub use functions::{FUNCTIONS, build, cargo};
+pub use functions::{FUNCTIONS, build, cargo, function_of};
 pub use install::{install, prerequisites};
 pub use stack::{Invocation, LocalStack, Options};
 pub use workspace::Workspace;

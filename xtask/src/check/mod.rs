@@ -7,7 +7,7 @@ mod dependencies;
 pub mod generated;
 mod sources;
 mod template;
-mod tools;
+pub mod tools;
 
 use std::time::Instant;
 
