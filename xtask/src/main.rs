@@ -11,6 +11,7 @@ mod fuzz;
 mod interop;
 mod interrupt;
 mod process;
+mod samples;
 mod stack;
 mod test;
 mod wallets;
@@ -51,6 +52,12 @@ enum Task {
     Up,
     /// Stop the stack that `up` or `demo --keep` left
     Down,
+    /// Invoke the payloads of events/samples with `cargo lambda invoke` and check what they are answered
+    Samples {
+        /// Only these, by their names (`records-list`)
+        #[arg(value_name = "NAME")]
+        only: Vec<String>,
+    },
     /// Format, lints, docs, arrows, licences, generated files, template
     Check {
         /// Only these steps
@@ -91,6 +98,7 @@ fn main() -> ExitCode {
         Task::Test { arguments } => test::run(&arguments),
         Task::Up => stack::up(),
         Task::Down => stack::down(),
+        Task::Samples { only } => samples::run(&only),
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
         Task::Fuzz { seconds, only, keep } => fuzz::run(seconds, &only, keep),

@@ -31,7 +31,7 @@ pub use deploy::{Deployment, Outputs, deploy};
 pub use emulator::Emulator;
 pub use endpoint::Endpoint;
 pub use error::Error;
-pub use functions::{FUNCTIONS, build, cargo};
+pub use functions::{FUNCTIONS, build, cargo, function_of};
 pub use install::{Environment, install, prerequisites};
 pub use node::Node;
 pub use stack::{Invocation, LocalStack, Options};
