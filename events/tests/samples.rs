@@ -1,6 +1,6 @@
 //! The invocation samples of `events/samples`: each carries a well-formed command or read token, so that a function refuses it for its age alone.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use chartseal_events::jws::ReadToken;
 use chartseal_events::private::check_part;
@@ -13,13 +13,15 @@ const SIGNED_AT_MS: u64 = 1_732_000_000_000;
 const ORIGIN: &str = "chartseal.local";
 
 fn samples() -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let entries = std::fs::read_dir(folder).expect("the samples").map(|entry| entry.expect("an entry").path());
-    let read = |path: std::path::PathBuf| {
+    // Cargo names the package it tests; the one it was built in may be another checkout's, where two share a target folder.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let entries = std::fs::read_dir(PathBuf::from(package).join("samples")).expect("the samples");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a sample");
         (path.display().to_string(), serde_json::from_str(&text).expect("JSON"))
     };
-    entries.map(read).collect()
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).map(read).collect()
 }
 
 #[test]

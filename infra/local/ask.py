@@ -1,4 +1,4 @@
-"""Questions to a running stack: a function's log lines, or a direct invocation."""
+"""Questions to a running stack: a function's log lines, a direct invocation, or what the functions find in their environment."""
 
 import json
 
@@ -37,7 +37,18 @@ def invoke(question):
     return {"payload": json.loads(answer["Payload"].read() or "null"), "failed": "FunctionError" in answer}
 
 
-ANSWERS = {"logs": logs, "invoke": invoke}
+def environment(question):
+    """The environment of all functions in one: template.yaml gives a name the same value wherever it stands."""
+    service = dialogue.client("lambda")
+    variables = {}
+    for function in question["functions"].values():
+        for name, value in service.get_function_configuration(FunctionName=function)["Environment"]["Variables"].items():
+            if variables.setdefault(name, value) != value:
+                raise dialogue.Failed(f"{name} is not the same in every function: {function} has {value}", "give the two meanings two names in template.yaml")
+    return variables
+
+
+ANSWERS = {"logs": logs, "invoke": invoke, "environment": environment}
 
 if __name__ == "__main__":
     dialogue.hold(lambda question: ANSWERS[question["ask"]](question))

@@ -15,7 +15,7 @@ impl Hands<'_> {
     /// Does one thing (`tests/hands.py` lists them) and returns what came of it.
     pub fn try_do(self, question: &Value) -> Result<Value, String> {
         let stack = self.0;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/hands.py");
+        let script = stack.workspace.root().join("tests/hands.py");
         let mut child = Command::new(stack.workspace.python())
             .arg(script)
             .envs(stack.endpoint.environment())

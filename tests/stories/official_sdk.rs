@@ -19,7 +19,7 @@ fn the_official_sdk_opens_a_stored_record_through_kms() {
 
     let python = chartseal_tests::official::python(&stack.workspace);
     let mut child = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/official_sdk.py"))
+        .arg(stack.workspace.root().join("tests/official_sdk.py"))
         .arg(stack.output("RecordKey"))
         .envs(stack.endpoint.environment())
         .stdin(Stdio::piped())

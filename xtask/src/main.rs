@@ -7,8 +7,11 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
+mod interop;
 mod interrupt;
 mod process;
+mod samples;
 mod stack;
 mod test;
 mod wallets;
@@ -49,6 +52,12 @@ enum Task {
     Up,
     /// Stop the stack that `up` or `demo --keep` left
     Down,
+    /// Invoke the payloads of events/samples with `cargo lambda invoke` and check what they are answered
+    Samples {
+        /// Only these, by their names (`records-list`)
+        #[arg(value_name = "NAME")]
+        only: Vec<String>,
+    },
     /// Format, lints, docs, arrows, licences, generated files, template
     Check {
         /// Only these steps
@@ -57,6 +66,20 @@ enum Task {
     },
     /// Write docs/ERRORS.md and docs/openapi.json
     Generate,
+    /// Run the fuzz targets, each for a bounded time, from the kept corpus
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        seconds: u32,
+        /// Only these targets
+        #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Add what leads to new code to the kept corpus
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Messages to and from every other implementation of the format; the official SDK for Rust builds for minutes, once
+    Interop(interop::Options),
     /// Measure what docs/BENCHMARKS.md promises
     Bench {
         /// Write the metrics to this file
@@ -75,8 +98,11 @@ fn main() -> ExitCode {
         Task::Test { arguments } => test::run(&arguments),
         Task::Up => stack::up(),
         Task::Down => stack::down(),
+        Task::Samples { only } => samples::run(&only),
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
+        Task::Fuzz { seconds, only, keep } => fuzz::run(seconds, &only, keep),
+        Task::Interop(options) => interop::run(&options),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),
     });
     match outcome {

@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chartseal_local::Workspace;
 use serde_json::Value;
 
 use crate::interrupt::ChildGuard;
@@ -15,7 +16,7 @@ use crate::interrupt::ChildGuard;
 const SHOWN_LINES: usize = 30;
 
 /// How often a program with a time limit is looked at.
-const POLL: Duration = Duration::from_millis(50);
+pub const POLL: Duration = Duration::from_millis(50);
 
 /// What went wrong, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -157,10 +158,13 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     ours.find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The checkout's root.
+/// The checkout's root: the one that cargo runs this for, whichever checkout it was built in.
+///
+/// # Panics
+/// When there is no checkout any more, neither here nor where this was built.
 pub fn root() -> PathBuf {
-    // Unwrap safety: this package lies one folder below the root, and the compiler gave its path.
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask has a parent folder").to_path_buf()
+    let workspace = Workspace::find().expect("`cargo xtask` runs in a checkout");
+    workspace.root().to_path_buf()
 }
 
 /// The last lines of a text, enough to see a cause.

@@ -1,5 +1,6 @@
 //! The local stack as the commands use it: prepared, started, described in a file, left up, taken down.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,10 +69,19 @@ pub fn write_description(folder: &Path, description: &Value) -> Result<PathBuf, 
     Ok(path)
 }
 
+/// Writes the environment in which functions run outside the emulator, as `cargo lambda watch --env-file` reads it.
+fn write_environment(folder: &Path, variables: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let path = folder.join("functions.env");
+    let lines: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    fs::write(&path, lines.concat())
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "is the folder yours to write?"))
+}
+
 /// Leaves a stack up and says how to use it.
 pub fn leave_up(stack: &mut LocalStack, wallets: &Wallets) -> Result<(), Failure> {
     let description = describe(stack, wallets);
     write_description(wallets.folder(), &description)?;
+    write_environment(wallets.folder(), &stack.function_environment()?)?;
     stack.detach()?;
     println!("{}", usage(stack.api(), wallets));
     Ok(())
@@ -132,6 +142,7 @@ fn usage(api: &str, wallets: &Wallets) -> String {
          API      {api}\n\
          wallets  {folder} (operator.wallet; the passphrase is in the file `passphrase`)\n\
          stack    {folder}/stack.json (for tests: CHARTSEAL_STACK_FILE)\n\
+         env      {folder}/functions.env (for functions outside: cargo lambda watch --env-file)\n\
          \n\
          Try:\n\
          \x20 curl '{api}/healthz'\n\

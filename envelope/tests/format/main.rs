@@ -1,7 +1,10 @@
 //! The format from outside: frozen vectors, properties against a naive reference, limits.
 
+mod corpus;
+mod fuzzed;
 mod limits;
 mod messages;
+mod mixing_cases;
 mod properties;
 mod range_cases;
 mod ranges;

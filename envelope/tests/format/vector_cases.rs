@@ -3,22 +3,23 @@
 use chartseal_envelope::vector_hooks::seal_with_message_id;
 use chartseal_envelope::{Announcement, DataKey, FrameBytes, Header, Sealing};
 
+use crate::mixing_cases::mixed;
 use crate::reference::{Reference, merkle_root};
 use crate::shape::{
     AnnouncementShape, Bytes, ContextShape, Golden, MustFail, WrappedKeyShape, counting_bytes, sha256_hex,
 };
 
-const KEY: [u8; 32] = [0x4b; 32];
+pub const KEY: [u8; 32] = [0x4b; 32];
 const MESSAGE_ID: [u8; 32] = [0x1d; 32];
 const KEY_ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000";
 /// Frames of the small vectors; the vault's own are 64 KiB and more.
-const SMALL_FRAME: u32 = 64;
+pub const SMALL_FRAME: u32 = 64;
 
-fn context() -> ContextShape {
+pub fn context() -> ContextShape {
     ContextShape { tenant: "vault.example".into(), record: "01JDB3YQ7X0000000000000000".into(), version: 1 }
 }
 
-fn wrapped_key() -> WrappedKeyShape {
+pub fn wrapped_key() -> WrappedKeyShape {
     WrappedKeyShape {
         provider_id: "aws-kms".into(),
         provider_info: Bytes(KEY_ARN.as_bytes().to_vec()),
@@ -70,7 +71,7 @@ fn empty_final_frame() -> Golden {
     vector
 }
 
-fn reference_message(key: [u8; 32]) -> Reference<'static> {
+pub fn reference_message(key: [u8; 32]) -> Reference<'static> {
     Reference {
         key,
         message_id: MESSAGE_ID,
@@ -124,13 +125,13 @@ pub fn goldens() -> Vec<Golden> {
 }
 
 /// One message of three frames (64, 64 and 22 bytes) and everything that can be done to it.
-struct Victim {
+pub struct Victim {
     vector: MustFail,
-    frames: Vec<Vec<u8>>,
+    pub frames: Vec<Vec<u8>>,
 }
 
 impl Victim {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let golden = golden("", "", SMALL_FRAME, 150);
         let frames = reference_message(KEY).frames(&counting_bytes(150), false);
         let body = golden.body.unwrap();
@@ -148,7 +149,7 @@ impl Victim {
         Self { vector, frames }
     }
 
-    fn case(&self, name: &str, failure: &str, meaning: &str, change: impl FnOnce(&mut MustFail)) -> MustFail {
+    pub fn case(&self, name: &str, failure: &str, meaning: &str, change: impl FnOnce(&mut MustFail)) -> MustFail {
         let mut vector = self.vector.clone();
         (vector.name, vector.failure, vector.meaning) = (name.into(), failure.into(), meaning.into());
         change(&mut vector);
@@ -161,7 +162,7 @@ impl Victim {
 }
 
 pub fn must_fail() -> Vec<MustFail> {
-    [body_cases(), header_cases(), announcement_cases(), key_cases()].concat()
+    [body_cases(), header_cases(), announcement_cases(), key_cases(), mixed()].concat()
 }
 
 fn body_cases() -> Vec<MustFail> {

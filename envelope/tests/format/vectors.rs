@@ -19,7 +19,9 @@ use crate::{range_cases, release_cases, vector_cases};
 
 /// The vectors of a file, which must be exactly the ones that are made here.
 fn frozen<V: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(file: &str, made: &[V]) -> Vec<V> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
+    // Cargo names the package it tests; the one it was built in may be another checkout's, where two share a target folder.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let path = PathBuf::from(package).join("vectors").join(file);
     if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
         std::fs::write(&path, serde_json::to_string_pretty(made).unwrap() + "\n").unwrap();
     }

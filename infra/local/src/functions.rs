@@ -29,6 +29,13 @@ pub const FUNCTIONS: [&str; 14] = [
     "workflow",
 ];
 
+/// The function that a payload of `events/samples` is for: its name, or its name up to the case (`records-list`).
+pub fn function_of(sample: &str) -> Option<&'static str> {
+    FUNCTIONS
+        .into_iter()
+        .find(|function| sample.strip_prefix(function).is_some_and(|case| case.is_empty() || case.starts_with('-')))
+}
+
 /// The client's crate, built along with the functions, and its binary.
 const CLIENT: (&str, &str) = ("chartseal-cli", "chartseal");
 

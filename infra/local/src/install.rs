@@ -1,7 +1,7 @@
-//! What the machine must have, and what we add to it: a virtual environment in `.local/venv` with the pinned emulator.
+//! What the machine must have, and what we add to it: virtual environments in `.local/`, the emulator's first of all. Node is in [`crate::Node`].
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -48,7 +48,58 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
 /// Makes `.local/venv` hold exactly `infra/local/requirements.txt`. Does nothing when it already does.
 pub fn install(workspace: &Workspace) -> Result<(), Error> {
     let requirements = workspace.scripts_dir().join("requirements.txt");
-    let wanted = hex::encode(Sha256::digest(fs::read(&requirements).map_err(Error::file("read", &requirements))?));
+    let environment =
+        Environment { folder: &workspace.venv_dir(), requirements: &requirements, what: "the emulator (about 80 MB)" };
+    environment.install(workspace)
+}
+
+/// A virtual environment in `.local/` and what it must hold.
+pub struct Environment<'a> {
+    /// Where it is.
+    pub folder: &'a Path,
+    /// A pip requirements file that pins everything in it.
+    pub requirements: &'a Path,
+    /// What a reader is told is being installed.
+    pub what: &'a str,
+}
+
+impl Environment<'_> {
+    /// Makes the folder hold exactly the requirements. Does nothing when it already does.
+    pub fn install(&self, workspace: &Workspace) -> Result<(), Error> {
+        let marker = self.folder.join("chartseal-requirements.sha256");
+        once(workspace, &[self.requirements], &marker, || {
+            eprintln!("installing {} into {}, once", self.what, self.folder.display());
+            step(
+                "creating the virtual environment",
+                Command::new("python3").args(["-m", "venv", "--clear"]).arg(self.folder),
+                "is Python's venv module installed? (Debian and Ubuntu: `apt install python3-venv`)",
+            )?;
+            step(
+                "installing from the package index",
+                pip(&self.python()).args(["install", "--quiet", "--requirement"]).arg(self.requirements),
+                "pip's message is above; it needs to reach a Python package index",
+            )
+        })
+    }
+
+    /// Its Python.
+    pub fn python(&self) -> PathBuf {
+        self.folder.join("bin").join("python")
+    }
+}
+
+/// Runs `install` unless `marker` says that it ran, to its end, for exactly these pins.
+pub(crate) fn once(
+    workspace: &Workspace,
+    pins: &[&Path],
+    marker: &Path,
+    install: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut digest = Sha256::new();
+    for pin in pins {
+        digest.update(fs::read(pin).map_err(Error::file("read", *pin))?);
+    }
+    let wanted = hex::encode(digest.finalize());
     let local = workspace.local_dir();
     fs::create_dir_all(&local).map_err(Error::file("create", &local))?;
 
@@ -56,24 +107,13 @@ pub fn install(workspace: &Workspace) -> Result<(), Error> {
     let lock_path = local.join("install.lock");
     let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
     lock.lock().map_err(Error::file("lock", &lock_path))?;
-
-    let marker = workspace.venv_dir().join("chartseal-requirements.sha256");
-    if fs::read_to_string(&marker).is_ok_and(|found| found == wanted) {
+    if fs::read_to_string(marker).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
-    eprintln!("installing the emulator into {} (about 80 MB, once)", workspace.venv_dir().display());
     let start = Instant::now();
-    step(
-        "creating the virtual environment",
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(workspace.venv_dir()),
-        "is Python's venv module installed? (Debian and Ubuntu: `apt install python3-venv`)",
-    )?;
-    step(
-        "installing the emulator",
-        pip(&workspace.python()).args(["install", "--quiet", "--requirement"]).arg(&requirements),
-        "pip's message is above; it needs to reach a Python package index",
-    )?;
-    fs::write(&marker, wanted).map_err(Error::file("write", &marker))?;
+    install()?;
+    // Written last: an installation that was interrupted is made anew.
+    fs::write(marker, wanted).map_err(Error::file("write", marker))?;
     eprintln!("installed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }
@@ -85,7 +125,7 @@ fn pip(python: &Path) -> Command {
 }
 
 /// Runs one step with its output on our standard error.
-fn step(step: &'static str, command: &mut Command, advice: &str) -> Result<(), Error> {
+pub(crate) fn step(step: &'static str, command: &mut Command, advice: &str) -> Result<(), Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     // Standard output is the caller's; a tool's chatter belongs on standard error.
     let status = command.stdin(Stdio::null()).stdout(std::io::stderr()).status().map_err(Error::spawn(program))?;

@@ -183,6 +183,16 @@ impl LocalStack {
         self.ask(&format!("an invocation of {function}"), question)
     }
 
+    /// An environment in which any function runs outside the emulator, on this stack's tables, keys and bucket.
+    ///
+    /// Its credentials are the administrator's: what a function may do is shown by the deployed one, which has its own role's.
+    pub fn function_environment(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut variables: BTreeMap<String, String> =
+            self.ask("the functions' environment", json!({"ask": "environment", "stack": self.stack_name}))?;
+        variables.extend(self.endpoint.environment().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Ok(variables)
+    }
+
     fn ask<A: serde::de::DeserializeOwned>(&self, what: &str, mut question: Value) -> Result<A, Error> {
         question["functions"] = json!(self.outputs.functions);
         match scripts::run(&self.workspace, "ask.py", &self.endpoint, &question)? {

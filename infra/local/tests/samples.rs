@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use chartseal_local::{FUNCTIONS, Workspace};
+use chartseal_local::{FUNCTIONS, Workspace, function_of};
 use serde_json::Value;
 
 fn samples(workspace: &Workspace) -> BTreeMap<String, Value> {
     let entries = fs::read_dir(workspace.root().join("events/samples")).unwrap().map(|entry| entry.unwrap().path());
     entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .map(|path| {
             let sample = serde_json::from_slice(&fs::read(&path).unwrap());
             (
@@ -17,11 +18,6 @@ fn samples(workspace: &Workspace) -> BTreeMap<String, Value> {
             )
         })
         .collect()
-}
-
-/// A sample's function: its name, or its name up to the case (`records-list`).
-fn function_of(sample: &str) -> Option<&'static str> {
-    FUNCTIONS.into_iter().find(|function| sample == *function || sample.starts_with(&format!("{function}-")))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-/// A figure; smaller is better.
+/// A figure. Smaller is better, unless its limit is the least it may be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     name: String,
@@ -12,12 +12,25 @@ pub struct Metric {
     unit: String,
     limit: Option<f64>,
     ratio: Option<f64>,
+    /// Whether the limit is the least that the figure may be.
+    at_least: bool,
 }
 
 impl Metric {
     /// A figure with the limit that the project promises.
     pub fn limited(name: &str, value: f64, unit: &str, limit: f64) -> Self {
-        Self { name: name.to_owned(), value, unit: unit.to_owned(), limit: Some(limit), ratio: Some(value / limit) }
+        let (name, unit, ratio) = (name.to_owned(), unit.to_owned(), Some(value / limit));
+        Self { name, value, unit, limit: Some(limit), ratio, at_least: false }
+    }
+
+    /// A figure that must not be smaller than this.
+    pub fn at_least(name: &str, value: f64, unit: &str, limit: f64) -> Self {
+        Self { at_least: true, ..Self::limited(name, value, unit, limit) }
+    }
+
+    /// A figure that is told and not judged.
+    pub fn told(name: &str, value: f64, unit: &str) -> Self {
+        Self { limit: None, ratio: None, ..Self::limited(name, value, unit, 1.0) }
     }
 
     /// A figure that another program measured and printed as JSON.
@@ -30,17 +43,21 @@ impl Metric {
             unit: value["unit"].as_str().unwrap_or_default().to_owned(),
             limit,
             ratio: value["ratio"].as_f64().or_else(|| limit.map(|limit| measured / limit)),
+            at_least: false,
         })
     }
 
-    /// Whether it is over its limit. A figure that is no number is.
+    /// Whether it is beyond its limit. A figure that is no number is.
     pub fn is_broken(&self) -> bool {
-        self.value.is_nan() || self.limit.is_some_and(|limit| self.value > limit)
+        let beyond = |limit| if self.at_least { self.value < limit } else { self.value > limit };
+        self.value.is_nan() || self.limit.is_some_and(beyond)
     }
 
     /// As `--json` writes it.
     pub fn to_json(&self) -> Value {
-        json!({"name": self.name, "value": self.value, "unit": self.unit, "limit": self.limit, "ratio": self.ratio})
+        let Self { name, value, unit, limit, ratio, at_least } = self;
+        let kind = limit.map(|_| if *at_least { "least" } else { "most" });
+        json!({"name": name, "value": value, "unit": unit, "limit": limit, "limit_is": kind, "ratio": ratio})
     }
 }
 
@@ -48,7 +65,7 @@ impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:.3} {}", self.name, self.value, self.unit)?;
         if let Some(limit) = self.limit {
-            write!(f, " (limit {limit})")?;
+            write!(f, " (at {} {limit})", if self.at_least { "least" } else { "most" })?;
         }
         Ok(())
     }
@@ -60,8 +77,9 @@ pub fn table(metrics: &[Metric]) -> String {
         |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
     let mut rows = vec!["| metric | value | unit | limit | ratio |".to_owned(), "|---|---:|---|---:|---:|".to_owned()];
     rows.extend(metrics.iter().map(|metric| {
-        let Metric { name, value, unit, limit, ratio } = metric;
-        format!("| {name} | {value:.3} | {unit} | {} | {} |", figure(*limit, 1), figure(*ratio, 2))
+        let Metric { name, value, unit, limit, ratio, at_least } = metric;
+        let sign = if *at_least { "≥ " } else { "" };
+        format!("| {name} | {value:.3} | {unit} | {sign}{} | {} |", figure(*limit, 1), figure(*ratio, 2))
     }));
     rows.join("\n")
 }
@@ -81,6 +99,10 @@ mod tests {
         assert!(!Metric::limited("start", 25.0, "ms", 25.0).is_broken());
         assert!(Metric::limited("start", 25.1, "ms", 25.0).is_broken());
         assert!(Metric::limited("start", f64::NAN, "ms", 25.0).is_broken());
+        assert!(!Metric::at_least("speed", 0.8, "ratio", 0.8).is_broken());
+        assert!(Metric::at_least("speed", 0.79, "ratio", 0.8).is_broken());
+        assert!(Metric::at_least("speed", f64::NAN, "ratio", 0.8).is_broken());
+        assert!(!Metric::told("speed", 1e9, "MB/s").is_broken());
     }
 
     #[test]

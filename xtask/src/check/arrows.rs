@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("chartseal-events", &[]),
     ("chartseal-ledger", &["chartseal-events"]),
     ("chartseal-envelope", &[]),
+    ("chartseal-interop", &["chartseal-envelope", "chartseal-local"]),
     ("chartseal-infra", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
     ("chartseal-local", &[]),
     ("chartseal-http", SHARED_EDGES),

@@ -7,7 +7,8 @@ mod dependencies;
 pub mod generated;
 mod sources;
 mod template;
-mod tools;
+pub mod tools;
+mod types;
 
 use std::time::Instant;
 
@@ -32,6 +33,8 @@ pub enum Step {
     Generated,
     /// template.yaml
     Template,
+    /// TypeScript
+    Types,
 }
 
 impl Step {
@@ -44,6 +47,7 @@ impl Step {
             Self::Dependencies => "dependencies (cargo-deny)",
             Self::Generated => "generated docs",
             Self::Template => "template.yaml (sam validate --lint)",
+            Self::Types => "types (tsc)",
         }
     }
 
@@ -57,6 +61,7 @@ impl Step {
             Self::Dependencies => dependencies::check(),
             Self::Generated => generated::check(),
             Self::Template => template::check(),
+            Self::Types => types::check(),
         }
     }
 }
@@ -64,6 +69,10 @@ impl Step {
 /// The names of files suffice: a diff of each would bury them.
 fn format() -> Result<String, Failure> {
     quiet(&mut cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"]), "run `cargo fmt --all`")?;
+    // A workspace of its own, because of what it builds.
+    let apart = "envelope/interop/rust/Cargo.toml";
+    let mut command = cargo(&["fmt", "--manifest-path", apart, "--check", "--", "--files-with-diff"]);
+    quiet(&mut command, &format!("run `cargo fmt --manifest-path {apart}`"))?;
     Ok(String::new())
 }
 

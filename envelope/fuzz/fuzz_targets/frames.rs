@@ -1,0 +1,7 @@
+//! See `envelope/tests/format/fuzzed.rs`, which the ordinary tests replay the kept corpus through.
+#![no_main]
+
+#[path = "../../tests/format/fuzzed.rs"]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::frames(data));

@@ -1,0 +1,224 @@
+//! The envelope's speed and memory: its own example (`envelope/examples/bench_envelope.rs`) in turns with `openssl speed`, beside the rate of
+//! SHA-256 that the digests allow, and beside the official SDKs.
+//!
+//! Rates are wall clock. Ours and the peer's are taken in turns, several times, and the best of each counts: whatever else a machine does only makes
+//! a rate smaller.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{Failure, built, quiet, root, shown};
+
+use super::metric::Metric;
+
+/// How often each rate is taken.
+const ROUNDS: usize = 4;
+/// How long each time.
+const SECONDS: &str = "1";
+
+const KIB_64: u64 = 64 << 10;
+const MIB: u64 = 1 << 20;
+const MIB_64: u64 = 64 << 20;
+const GIB_4: u64 = 4 << 30;
+
+/// Least share of `openssl speed -evp aes-256-gcm`, for objects of 1 MiB and more.
+const OPENSSL_SHARE: f64 = 0.8;
+/// The same for objects of 64 KiB, each with its own keys and header.
+const SMALL_SHARE: f64 = 0.5;
+/// Least share of what hashing every byte twice leaves.
+const DIGESTS_SHARE: f64 = 0.8;
+/// Least multiple of the official SDK for Python.
+const PYTHON_TIMES: f64 = 20.0;
+/// Least multiple of the official SDK for Rust.
+const RUST_TIMES: f64 = 15.0;
+/// Most resident memory, by the operating system, with 4 GiB through it.
+const MEMORY_LIMIT_MIB: f64 = 64.0;
+
+/// Takes all figures. The SDK for Rust builds for minutes when it is not there yet.
+pub fn measure() -> Result<Vec<Metric>, Failure> {
+    let build = ["--release", "--package", "chartseal-envelope", "--example", "bench_envelope"];
+    let ours = Ours(built(&build, "bench_envelope", "mend envelope/examples/bench_envelope.rs")?);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(2);
+    let mut metrics = Vec::new();
+    for direction in [Direction::Seal, Direction::Open] {
+        metrics.extend(beside_openssl(&ours, direction, cores)?);
+    }
+    metrics.extend(beside_digests(&ours, cores)?);
+    metrics.extend(beside_sdks(&ours, cores)?);
+    let peak_mib = ours.ask(&["memory", &GIB_4.to_string()])? / 1024.0;
+    metrics.push(Metric::limited("envelope_memory_4_gib", peak_mib, "MiB", MEMORY_LIMIT_MIB));
+    Ok(metrics)
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Seal,
+    Open,
+}
+
+impl Direction {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Seal => "seal",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// The bare message format beside AES-256-GCM alone: one thread, and two.
+fn beside_openssl(ours: &Ours, direction: Direction, cores: usize) -> Result<Vec<Metric>, Failure> {
+    let name = direction.name();
+    let work = format!("{name}-message");
+    let each = format!("{work}-each");
+    let best = best_of([
+        &|| openssl(direction, 1),
+        &|| ours.rate(&work, KIB_64, 1),
+        &|| ours.rate(&work, MIB, 1),
+        &|| ours.rate(&work, MIB_64, 1),
+        &|| openssl(direction, cores),
+        &|| ours.rate(&each, MIB, cores),
+        &|| ours.rate(&work, MIB_64, cores),
+        &|| ours.rate(&format!("{work}-kept"), MIB_64, cores),
+    ])?;
+    let [one, small, mib, large, both, mib_each, large_both, kept] = best;
+    let share =
+        |what: &str, rate: f64, limit| Metric::at_least(&format!("envelope_{name}_{what}"), rate, "of openssl", limit);
+    Ok(vec![
+        Metric::told(&format!("openssl_{name}_1_thread"), one, "MB/s"),
+        Metric::told(&format!("openssl_{name}_{cores}_processes"), both, "MB/s"),
+        Metric::told(&format!("envelope_{name}_64_mib_into_memory"), kept, "MB/s"),
+        share("64_kib_1_thread", small / one, SMALL_SHARE),
+        share("1_mib_1_thread", mib / one, OPENSSL_SHARE),
+        share("64_mib_1_thread", large / one, OPENSSL_SHARE),
+        share("1_mib_on_each_thread", mib_each / both, OPENSSL_SHARE),
+        share("64_mib_all_threads", large_both / both, OPENSSL_SHARE),
+    ])
+}
+
+/// An uploader's and a downloader's whole work beside hashing each byte twice, which it must.
+fn beside_digests(ours: &Ours, cores: usize) -> Result<Vec<Metric>, Failure> {
+    let [sha256, upload, download] =
+        best_of([&|| ours.rate("sha256", MIB, cores), &|| ours.rate("upload", MIB_64, cores), &|| {
+            ours.rate("download", MIB_64, cores)
+        }])?;
+    let allowed = sha256 / 2.0;
+    Ok(vec![
+        Metric::told("sha256_all_threads", sha256, "MB/s"),
+        Metric::told("envelope_upload_64_mib", upload, "MB/s"),
+        Metric::at_least("envelope_upload", upload / allowed, "of the digests' limit", DIGESTS_SHARE),
+        Metric::at_least("envelope_download", download / allowed, "of the digests' limit", DIGESTS_SHARE),
+    ])
+}
+
+/// The same bytes through the official SDKs, from memory into memory on both sides.
+fn beside_sdks(ours: &Ours, cores: usize) -> Result<Vec<Metric>, Failure> {
+    let program =
+        built(&["--release", "--package", "chartseal-interop"], "chartseal-interop", "mend envelope/interop")?;
+    let file = std::env::temp_dir().join(format!("chartseal-bench-{}.json", std::process::id()));
+    let mut command = Command::new(program);
+    command.current_dir(root()).args(["bench", "--with", "python,rust", "--json"]).arg(&file);
+    let measured = shown(&mut command, "mend envelope/interop").and_then(|()| outcomes(&file));
+    // Of no use any more, whatever was in it.
+    let _ = fs::remove_file(&file);
+    let measured = measured?;
+    let [seal, open] = best_of([&|| ours.rate("seal-message-kept", MIB_64, cores), &|| {
+        ours.rate("open-message-kept", MIB_64, cores)
+    }])?;
+    let mut metrics = Vec::new();
+    for (sdk, times) in [("Python", PYTHON_TIMES), ("Rust", RUST_TIMES)] {
+        for (direction, rate) in [("seal", seal), ("open", open)] {
+            let name = format!("envelope_{direction}_beside_{}_sdk", sdk.to_lowercase());
+            metrics.push(Metric::at_least(&name, rate / peer(&measured, sdk, direction)?, "times", times));
+        }
+    }
+    Ok(metrics)
+}
+
+fn outcomes(file: &Path) -> Result<Value, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| Failure::new(error.to_string(), "is the disk full?"))?;
+    serde_json::from_str(&text).map_err(|error| Failure::new(error.to_string(), "mend envelope/interop"))
+}
+
+/// A peer's rate in what `chartseal-interop bench` wrote.
+fn peer(measured: &Value, sdk: &str, direction: &str) -> Result<f64, Failure> {
+    let rows = measured["outcomes"].as_array().into_iter().flatten();
+    let mut of_sdk = rows.filter(|row| row["sdk"].as_str().is_some_and(|name| name.ends_with(&format!("({sdk})"))));
+    let rate = of_sdk.next().and_then(|row| row[format!("{direction}_mb_s")].as_f64());
+    rate.ok_or_else(|| {
+        Failure::new(format!("the SDK for {sdk} was not measured"), "mend envelope/interop/src/bench.rs")
+    })
+}
+
+/// A way to take one rate.
+type Taking<'a> = &'a dyn Fn() -> Result<f64, Failure>;
+
+/// Takes each rate in turn, several times; the best of each.
+fn best_of<const N: usize>(takings: [Taking<'_>; N]) -> Result<[f64; N], Failure> {
+    let mut best = [0_f64; N];
+    for _ in 0..ROUNDS {
+        for (best, take) in best.iter_mut().zip(takings) {
+            *best = best.max(take()?);
+        }
+    }
+    Ok(best)
+}
+
+/// The built example.
+struct Ours(PathBuf);
+
+impl Ours {
+    /// MB/s.
+    fn rate(&self, work: &str, bytes: u64, threads: usize) -> Result<f64, Failure> {
+        self.ask(&["rate", work, &bytes.to_string(), &threads.to_string(), SECONDS])
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<f64, Failure> {
+        let advice = "mend envelope/examples/bench_envelope.rs";
+        let said = quiet(Command::new(&self.0).args(arguments), advice)?.stdout;
+        said.trim().parse().map_err(|_| Failure::new(format!("it said {said:?}"), advice))
+    }
+}
+
+/// MB/s of `openssl speed`, for AES-256-GCM on 1 MiB.
+fn openssl(direction: Direction, processes: usize) -> Result<f64, Failure> {
+    let mut command = Command::new("openssl");
+    command.args(["speed", "-mr", "-elapsed", "-seconds", SECONDS, "-evp", "aes-256-gcm", "-bytes", "1048576"]);
+    if matches!(direction, Direction::Open) {
+        command.arg("-decrypt");
+    }
+    if processes > 1 {
+        command.args(["-multi", &processes.to_string()]);
+    }
+    let said = quiet(&mut command, "openssl is the peer of this benchmark: install its command line")?.stdout;
+    openssl_rate(&said).ok_or_else(|| Failure::new(format!("it said {said:?}"), "is this OpenSSL 3?"))
+}
+
+/// The machine-readable result, bytes a second; of several processes their sum stands last.
+fn openssl_rate(said: &str) -> Option<f64> {
+    let last = said.lines().rfind(|line| line.starts_with("+F:"))?;
+    last.rsplit(':').next()?.parse::<f64>().ok().map(|bytes| bytes / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openssl_is_understood() {
+        assert_eq!(openssl_rate("+H:1048576\n+F:25:AES-256-GCM:2378170368.00\n"), Some(2_378.170_368));
+        let several = "Forked child 0\nGot: +F:25:AES-256-GCM:1.0 from 0\n+F:25:AES-256-GCM:2000000.0\n";
+        assert_eq!(openssl_rate(several), Some(2.0));
+        assert_eq!(openssl_rate("speed: Unknown option"), None);
+    }
+
+    #[test]
+    fn a_peer_is_found_or_missed() {
+        let measured =
+            serde_json::json!({"outcomes": [{"sdk": "aws-esdk 1.2.4 (Rust)", "seal_mb_s": 90.0, "open_mb_s": 120.0}]});
+        assert_eq!(peer(&measured, "Rust", "open").ok(), Some(120.0));
+        assert!(peer(&measured, "Python", "open").is_err());
+    }
+}
