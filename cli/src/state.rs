@@ -132,6 +132,11 @@ impl Slot {
         }
     }
 
+    /// Removes a file that is of no use. What cannot be removed goes with the slot.
+    pub(crate) fn discard(&self, name: &str) {
+        let _ = remove_if_there(&self.file(name));
+    }
+
     /// Writes a small file: what was there before stays until the new one is whole and durable.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let written = || -> io::Result<()> {

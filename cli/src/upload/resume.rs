@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::journal::{BODY, Journal, Run};
 use super::parts::Parts;
-use super::{Created, NewRecord, Uploaded, unfinished};
+use super::{Created, NewRecord, Spooled, Uploaded, unfinished};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
@@ -163,7 +163,15 @@ impl Job<'_> {
     }
 
     /// Encrypts into the slot, and writes down that it is done once the ciphertext is durable.
-    fn encrypt(&self, mut journal: Journal, created: &Created, mut file: &File) -> Result<Journal, Error> {
+    fn encrypt(&self, mut journal: Journal, created: &Created, file: &File) -> Result<Journal, Error> {
+        // Half a ciphertext only takes room, perhaps the last there was.
+        let spooled = self.spool(created, file).inspect_err(|_| self.slot.discard(BODY))?;
+        journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, spooled.sha256));
+        journal.write(self.slot)?;
+        Ok(journal)
+    }
+
+    fn spool(&self, created: &Created, mut file: &File) -> Result<Spooled, Error> {
         let failed = || Error::file(self.new.path);
         let before = file.metadata().map_err(failed())?;
         file.seek(SeekFrom::Start(0)).map_err(failed())?;
@@ -185,9 +193,7 @@ impl Job<'_> {
             return Err(Error::FileChanged(self.new.path.to_owned()));
         }
         spooled.body.sync_all().map_err(kept())?;
-        journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, spooled.sha256));
-        journal.write(self.slot)?;
-        Ok(journal)
+        Ok(spooled)
     }
 
     /// Announces and sends, until the store has all of it.

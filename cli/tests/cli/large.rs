@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use chartseal_cli::{Client, DownloadOf, NewRecord, Patience, Transfers, Uploaded};
@@ -192,4 +192,46 @@ fn an_upload_that_is_discarded_is_gone() {
     assert_eq!((gone["uploads"].as_array().map(Vec::len), &gone["discarded"]), (Some(1), &true.into()));
     assert_eq!(fs::read_dir(desk.path("state/uploads")).expect("there").count(), 0);
     assert!(desk.bare(&["record", "uploads"]).stdout.contains("no unfinished uploads"));
+}
+
+/// Runs the program where no file can grow beyond 64 blocks, as if the disk were full then.
+fn on_a_full_disk(desk: &Desk, arguments: &[&str]) -> (i32, serde_json::Value, String) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"trap '' XFSZ; ulimit -f 64; exec "$0" "$@""#, env!("CARGO_BIN_EXE_chartseal")]);
+    shell.args(["--wallet", "anna", "--passphrase-file", "passphrase", "--json"]).args(arguments);
+    let ended = shell.env("CHARTSEAL_STATE", desk.path("state")).current_dir(&desk.folder).output().expect("it runs");
+    let document = serde_json::from_slice(&ended.stdout).expect("JSON");
+    (ended.status.code().expect("no signal"), document, String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn a_full_disk_is_said_so_and_loses_nothing() {
+    let (vault, desk) = (FakeVault::start(), Desk::new());
+    desk.operator(&vault);
+    desk.hospital("anna");
+    fs::write(desk.path("scan.bin"), vec![7; 600_000]).expect("written");
+    let (code, document, said) = on_a_full_disk(&desk, &["record", "upload", "scan.bin"]);
+    assert_eq!((code, &document["error"]["code"]), (1, &"spool".into()), "{said}");
+    assert!(said.contains("CHARTSEAL_STATE") && said.contains("body"), "where, and what to do: {said}");
+    let listed = desk.bare(&["--json", "record", "uploads"]).json();
+    assert_eq!((&listed["uploads"][0]["stage"], &listed["uploads"][0]["kept_bytes"]), (&"created".into(), &0.into()));
+    let done = desk.done("anna", &["record", "upload", "scan.bin"]).json();
+    assert_eq!(done["records"][0]["resumed"], true);
+
+    let record = done["records"][0]["record"].as_str().expect("an id").to_owned();
+    let download = ["record", "download", &record, "--out", "out.bin"];
+    let (code, document, said) = on_a_full_disk(&desk, &download);
+    assert_eq!((code, &document["error"]["code"]), (1, &"file".into()), "{said}");
+    assert!(!desk.path("out.bin").exists());
+    desk.done("anna", &download);
+    assert_eq!(digest(&desk.path("out.bin")), digest(&desk.path("scan.bin")));
+}
+
+#[test]
+fn how_many_parts_go_at_once_has_bounds() {
+    let desk = Desk::new();
+    for parallel in ["0", "17", "x"] {
+        let ended = desk.bare(&["--json", "record", "upload", "scan.bin", "--parallel", parallel]);
+        assert_eq!((ended.code, ended.json()["error"]["code"].as_str()), (2, Some("usage")), "{parallel}");
+    }
 }
