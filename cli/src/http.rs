@@ -31,8 +31,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a vault is tried where nobody answers at all: the address is wrong, or somebody is waiting for a message that says so.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(2);
-/// A body of so many bytes is sent when the store has agreed to take it.
-const ASK_FIRST_BYTES: u64 = 1024 * 1024;
 /// How many connections are kept for the next call.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
@@ -163,10 +161,6 @@ impl Transport {
         let mut builder = with_headers(ureq::http::Request::builder().method("PUT").uri(url), &call.headers);
         if !call.headers.keys().any(|name| name.eq_ignore_ascii_case("content-length")) {
             builder = builder.header("content-length", body_bytes);
-        }
-        if body_bytes >= ASK_FIRST_BYTES {
-            // A store that refuses should say so before it is sent all of it (RFC 9110 section 10.1.1).
-            builder = builder.header("expect", "100-continue");
         }
         let failed = |error| unreachable(url, error);
         let built = builder.body(SendBody::from_reader(body)).map_err(|error| failed(error.into()))?;

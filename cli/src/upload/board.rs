@@ -3,7 +3,7 @@
 //! In scope: the order of parts, addresses that expire, attempts, the end at the first failure that stays. Not in scope: how a part is sent and where
 //! addresses come from; [`Shipment`] says that, and tests have one of their own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,13 +42,15 @@ pub(super) struct Addressed {
     call: PresignedCall,
     /// After this a new address is asked for, Unix milliseconds.
     until_ms: u64,
+    /// What was tried before, with other addresses.
+    attempts: Option<Attempts>,
 }
 
 impl Addressed {
     pub(super) fn new(number: u32, call: PresignedCall, now_ms: u64) -> Self {
         let life_ms = call.expires_at.saturating_sub(now_ms);
         let until_ms = if life_ms < MIN_LIFE_MS { u64::MAX } else { now_ms.saturating_add(life_ms / 5 * 4) };
-        Self { number, call, until_ms }
+        Self { number, call, until_ms, attempts: None }
     }
 }
 
@@ -65,6 +67,8 @@ struct Queue {
     ready: VecDeque<Addressed>,
     /// Parts without an address.
     unasked: VecDeque<u32>,
+    /// What was tried of parts that wait for another address.
+    tried: BTreeMap<u32, Attempts>,
     /// Addresses that were refused since the last part got through.
     refused: usize,
     failure: Option<Error>,
@@ -74,8 +78,8 @@ struct Queue {
 enum Went {
     Through,
     AddressRefused,
-    /// The address is too old for another attempt.
-    AddressOver,
+    /// The connection was lost. It may have got through for all that, or the store may have refused in the middle of it.
+    Lost,
 }
 
 impl<'a, S: Shipment> Board<'a, S> {
@@ -88,7 +92,7 @@ impl<'a, S: Shipment> Board<'a, S> {
         patience: Patience,
     ) -> Self {
         let (ready, unasked) = (ready.into_iter().collect(), unasked.into_iter().collect());
-        let queue = Mutex::new(Queue { ready, unasked, refused: 0, failure: None });
+        let queue = Mutex::new(Queue { ready, unasked, tried: BTreeMap::new(), refused: 0, failure: None });
         Self { shipment, patience, parallel: parallel.max(1), queue, stop: AtomicBool::new(false) }
     }
 
@@ -107,11 +111,11 @@ impl<'a, S: Shipment> Board<'a, S> {
     }
 
     fn work(&self) {
-        while let Some(next) = self.next() {
-            match self.send(&next) {
+        while let Some(mut next) = self.next() {
+            match self.send(&mut next) {
                 Ok(Went::Through) => self.queue().refused = 0,
-                Ok(Went::AddressRefused) => self.put_back(next.number, true),
-                Ok(Went::AddressOver) => self.put_back(next.number, false),
+                Ok(Went::AddressRefused) => self.put_back(next.number),
+                Ok(Went::Lost) => self.ask_again(next),
                 Err(error) => self.fail(error),
             }
         }
@@ -151,7 +155,10 @@ impl<'a, S: Shipment> Board<'a, S> {
         let now_ms = self.shipment.now_ms();
         for PartCall { number, call } in self.shipment.addresses(&numbers)? {
             match call {
-                Some(call) => queue.ready.push_back(Addressed::new(number, call, now_ms)),
+                Some(call) => {
+                    let attempts = queue.tried.remove(&number);
+                    queue.ready.push_back(Addressed { attempts, ..Addressed::new(number, call, now_ms) });
+                }
                 None => self.shipment.found(number),
             }
         }
@@ -159,8 +166,8 @@ impl<'a, S: Shipment> Board<'a, S> {
     }
 
     /// Sends a part, again if need be.
-    fn send(&self, next: &Addressed) -> Result<Went, Error> {
-        let mut attempts = Attempts::new(self.patience);
+    fn send(&self, next: &mut Addressed) -> Result<Went, Error> {
+        let attempts = next.attempts.get_or_insert_with(|| Attempts::new(self.patience));
         loop {
             let passing = match self.shipment.send(next.number, &next.call, &self.stop) {
                 Ok(200..300) => return Ok(Went::Through),
@@ -174,22 +181,33 @@ impl<'a, S: Shipment> Board<'a, S> {
             if self.stop.load(Ordering::Relaxed) || !attempts.again() {
                 return Err(passing);
             }
-            if self.shipment.now_ms() >= next.until_ms {
-                return Ok(Went::AddressOver);
+            if matches!(passing, Error::Unreachable { .. }) {
+                return Ok(Went::Lost);
             }
         }
     }
 
-    fn put_back(&self, number: u32, refused: bool) {
+    fn put_back(&self, number: u32) {
         let mut queue = self.queue();
-        queue.refused += usize::from(refused);
+        queue.refused += 1;
         if queue.refused > MAX_REFUSED + self.parallel {
             drop(queue);
             return self.fail(Error::UploadExpired);
         }
         // The others are as old.
-        let Queue { ready, unasked, .. } = &mut *queue;
-        unasked.extend(ready.drain(..).map(|addressed| addressed.number).chain([number]));
+        let Queue { ready, unasked, tried, .. } = &mut *queue;
+        unasked.push_back(number);
+        for Addressed { number, attempts, .. } in ready.drain(..) {
+            unasked.push_back(number);
+            tried.extend(attempts.map(|attempts| (number, attempts)));
+        }
+    }
+
+    /// The vault says whether the part is there; if not, another address is as good and may be better.
+    fn ask_again(&self, lost: Addressed) {
+        let mut queue = self.queue();
+        queue.unasked.push_back(lost.number);
+        queue.tried.extend(lost.attempts.map(|attempts| (lost.number, attempts)));
     }
 
     fn fail(&self, error: Error) {
@@ -201,7 +219,7 @@ impl<'a, S: Shipment> Board<'a, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicU64, AtomicUsize};
     use std::time::Duration;
@@ -317,6 +335,10 @@ mod tests {
         });
         store.board(3, 2, QUICK).expect("sent");
         assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 2), (2, 3), (3, 2)]));
+        // After a lost connection the vault says whether the part is there for all that.
+        let store = Small::new(|_, attempt| if attempt == 1 { Err(lost()) } else { Ok(200) });
+        store.board(1, 1, QUICK).expect("sent");
+        assert_eq!(*store.asked.lock().expect("no panic"), [[1], [1]]);
     }
 
     #[test]
@@ -357,5 +379,10 @@ mod tests {
         assert!(begun.load(Ordering::Relaxed) <= 8, "the others stop");
         let store = Small::new(|_, _| Err(lost()));
         assert!(matches!(store.board(2, 2, Patience::NONE), Err(Error::Unreachable { .. })));
+        // However often another address is asked for, a part that never gets through ends it.
+        let short = Patience { total: Duration::from_nanos(1), ..QUICK };
+        let store = Small::new(|_, _| Err(lost()));
+        assert!(matches!(store.board(1, 1, short), Err(Error::Unreachable { .. })));
+        assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 5)]));
     }
 }

@@ -80,6 +80,7 @@ fn parts_get_through_a_bad_network_and_come_back() {
     let uploaded = story.upload(&watch).expect("uploaded");
     watch.assert_exact();
     assert_eq!(story.vault.count("PUT", "/3/"), 1, "what got through is not sent again");
+    assert_eq!(story.vault.count("PUT", "/1/"), 1, "nor what got through and was not answered");
     assert_eq!(fs::read_dir(story.vault.state.path().join("uploads")).expect("made").count(), 0);
 
     let watch = Watch::default();

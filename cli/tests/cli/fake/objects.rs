@@ -145,7 +145,7 @@ pub fn complete(store: &mut Store, record: Id, asked: &CompleteRequest) -> Resul
         return Err(Code::UploadIncomplete.into());
     }
     let multipart = store.multiparts.remove(&asked.upload_id).ok_or(Code::UploadUnknown)?;
-    let body = multipart.parts.into_values().flatten().collect();
+    let body = multipart.parts.into_values().collect::<Vec<_>>().concat();
     arrived(store, record, asked.version, seq, body);
     Ok(stored)
 }

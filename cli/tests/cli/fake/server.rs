@@ -17,8 +17,6 @@ pub struct Request {
     pub from: Option<usize>,
     pub body: Vec<u8>,
     length: usize,
-    /// Whether the client waits to be told to send its body.
-    expects: bool,
 }
 
 /// Starts answering; the threads end with the process.
@@ -38,7 +36,7 @@ pub fn serve(store: Arc<Mutex<Store>>) -> String {
     api
 }
 
-fn answer(mut connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::io::Result<()> {
+fn answer(connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::io::Result<()> {
     connection.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(connection);
     let Some(mut request) = read_head(&mut reader)? else { return Ok(()) };
@@ -46,9 +44,6 @@ fn answer(mut connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::
     // A store that refuses says so before it is sent the body.
     if let Some(Fault::Status(status)) = fault {
         return reply(connection, store, &Reply::of(status, b"refused".to_vec()), None);
-    }
-    if request.expects {
-        connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     if let Some(Fault::Cut(bytes)) = fault
         && request.method == "PUT"
@@ -117,7 +112,6 @@ fn read_head(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Reque
         from: None,
         body: Vec::new(),
         length: 0,
-        expects: false,
     };
     loop {
         let mut header = String::new();
@@ -130,7 +124,6 @@ fn read_head(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Reque
                 let from = value.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-'));
                 request.from = Some(from.and_then(|from| from.parse().ok()).expect("from a byte on"));
             }
-            "expect" => request.expects = true,
             "transfer-encoding" => panic!("the client sends lengths: presigned calls sign them"),
             _ => {}
         }
