@@ -3,10 +3,12 @@
 use std::io::{Read as _, Seek as _};
 use std::time::Instant;
 
-use chartseal_cli::{Created, DownloadOf, Spooled};
+use chartseal_cli::{Call, Created, Spooled};
+use chartseal_events::command::RecordDownload;
 use chartseal_events::limits::PART_BYTES;
 use chartseal_events::wire::{
     CompleteRequest, CompletedUpload, PartDigest, PartsPlan, PartsRequest, PartsResponse, PresignedCall, Problem,
+    ReleasedDownload,
 };
 use chartseal_events::{Bytes, Code, Hash, StreamId};
 use chartseal_tests::people::PATIENCE;
@@ -163,8 +165,13 @@ fn a_large_body_is_sent_in_parts_and_comes_back_whole() {
     assert_eq!(large.settled(), ["record.uploaded.v1"]);
     assert!(hands.unfinished_uploads(key).is_empty());
 
-    let (downloaded, _folder) = anna.fetch(DownloadOf::Record(large.created.record, None));
-    assert_eq!(downloaded.expect("downloaded").sha256, large.spooled.sha256);
+    let download = RecordDownload { record: large.created.record, version: 1 };
+    let path = format!("/records/{}/download", large.created.record);
+    let released = anna.send::<ReleasedDownload>(&Call::new(&path, download)).expect("released").answer.download;
+    let mut answer = agent().get(&released.url).call().expect("an answer");
+    let limit = 2 * PART_BYTES;
+    let body = answer.body_mut().with_config().limit(limit).read_to_vec().expect("read");
+    assert!(body == large.parts.concat(), "every byte, in order");
     hands.delete_object(key);
 }
 
