@@ -141,7 +141,8 @@ impl Client {
         let mut spooled = created.spool(Counted::new(BufReader::new(file), progress))?;
         progress.end();
         let announced = self.announce(created, &spooled, new.media_type, tokens, new.label)?;
-        self.put(&announced.answer.upload, &mut spooled, progress)?;
+        let call = announced.answer.upload.as_ref().ok_or(Tampering::AnswerDiffers("where the body is sent"))?;
+        self.put(call, &mut spooled, progress)?;
         let event = self.wait_uploaded(created.record, created.version, &spooled.sealed.message_id)?;
         Ok(Uploaded {
             record: created.record,
