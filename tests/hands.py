@@ -61,6 +61,18 @@ def delete_object(q):
         client("s3").delete_object(Bucket=q["bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
+def uploads(q):
+    listed = client("s3").list_multipart_uploads(Bucket=q["bucket"], Prefix=q["prefix"])
+    return [upload["UploadId"] for upload in listed.get("Uploads", [])]
+
+
+def complete(q):
+    place = {"Bucket": q["bucket"], "Key": q["key"], "UploadId": q["upload"]}
+    kept = ("PartNumber", "ETag", "ChecksumSHA256")
+    parts = [{name: part[name] for name in kept} for part in client("s3").list_parts(**place)["Parts"]]
+    client("s3").complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+
+
 def execution(q):
     arn = q["machine"].replace(":stateMachine:", ":execution:") + ":" + q["name"]
     try:
@@ -120,6 +132,8 @@ DEEDS = {
     "overwrite": overwrite,
     "delete-object": delete_object,
     "objects": lambda q: sorted({version["Key"] for version in versions(q["bucket"], q["prefix"])}),
+    "uploads": uploads,
+    "complete": complete,
     "execution": execution,
     "invoke": invoke,
     "may": may,

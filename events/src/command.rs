@@ -1,6 +1,7 @@
 //! Commands: what a person asks for, signed by their wallet. The public part is kept in the event for ever; see `docs/EVENT-LOG.md`.
 
 mod action;
+mod parts;
 
 use std::collections::BTreeSet;
 

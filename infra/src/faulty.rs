@@ -1,5 +1,7 @@
-//! The event store that fails when a test says so: before a write took effect, after it did with the answer lost, or with somebody else
-//! quicker. Deterministic: faults are given by the number of the append.
+//! The twins that fail when a test says so. [`Faulty`] is the event store: an append fails before it took effect, after it did with the answer lost,
+//! or with somebody else quicker; faults are given by the number of the append. [`FaultyBlobs`] is the bucket, and counts its calls.
+
+mod blobs;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,6 +11,8 @@ use chartseal_events::private::PrivatePart;
 use chartseal_events::{EventRef, StreamId};
 
 use crate::ports::{Append, EventStore, StoreError};
+
+pub use blobs::{BlobCall, FaultyBlobs, Lost};
 
 /// What happens to an append.
 #[derive(Debug, Clone)]

@@ -13,6 +13,8 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 pub(crate) const MAX_PRESIGN_S: u32 = 15 * 60;
 /// S3's header with the SHA-256 of a body, base64.
 pub(crate) const SHA256_HEADER: &str = "x-amz-checksum-sha256";
+/// Most parts that one call of S3 lists.
+pub(crate) const MAX_LISTED_PARTS: usize = 1_000;
 /// The digits of a time: enough until the year 2286.
 const MOMENT_DIGITS: usize = 13;
 

@@ -18,6 +18,7 @@
 mod blobs;
 mod keys;
 mod lists;
+mod parts;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,9 @@ struct World {
     token_counts: BTreeMap<(Id, u64), u32>,
     blobs: BTreeMap<String, Vec<blobs::Blob>>,
     blob_versions: u64,
+    /// Unfinished uploads in parts, by their number.
+    uploads: BTreeMap<u64, parts::Upload>,
+    upload_count: u64,
     search_keys: BTreeMap<u32, (Vec<u8>, Bytes<32>)>,
     wraps: u64,
     started: Vec<Id>,
@@ -88,6 +92,8 @@ impl MemoryVault {
             token_counts: BTreeMap::new(),
             blobs: BTreeMap::new(),
             blob_versions: 0,
+            uploads: BTreeMap::new(),
+            upload_count: 0,
             search_keys: BTreeMap::new(),
             wraps: 0,
             started: Vec::new(),

@@ -1,13 +1,16 @@
 //! Ports: what the vault needs of the world, as narrow as it can be. Every implementation, the memory twins included, passes the same contract
 //! suite (`infra/tests`).
 
-use std::collections::BTreeMap;
+mod blobs;
+
 use std::future::Future;
 
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use zeroize::Zeroizing;
+
+pub use blobs::{BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoredPart};
 
 /// Why a call to a service did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -200,58 +203,6 @@ pub trait WorkList: Send + Sync {
         amount: u32,
         limit: u32,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// A call that S3 takes without further credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presigned {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The URL.
-    pub url: String,
-    /// Headers that are signed and must be sent.
-    pub headers: BTreeMap<String, String>,
-    /// The URL's end, Unix milliseconds.
-    pub expires_at_ms: u64,
-}
-
-/// What S3 says of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobHead {
-    /// Its size.
-    pub size_bytes: u64,
-    /// S3's own SHA-256 over its bytes; none where the object was stored without.
-    pub sha256: Option<[u8; 32]>,
-    /// Its version id.
-    pub version_id: String,
-}
-
-/// Bodies in S3. Keys are `records/<record>/<version>/<seq of the announcement>`.
-pub trait Blobs: Send + Sync {
-    /// A PUT that takes exactly these bytes, once.
-    fn presign_put(
-        &self,
-        key: &str,
-        size_bytes: u64,
-        sha256: [u8; 32],
-        now_ms: u64,
-        life_s: u32,
-    ) -> impl Future<Output = Result<Presigned, StoreError>> + Send;
-
-    /// A GET of one version of an object.
-    fn presign_get(
-        &self,
-        key: &str,
-        version_id: &str,
-        now_ms: u64,
-        life_s: u32,
-    ) -> impl Future<Output = Result<Presigned, StoreError>> + Send;
-
-    /// What is there; none where nothing is.
-    fn head(&self, key: &str) -> impl Future<Output = Result<Option<BlobHead>, StoreError>> + Send;
-
-    /// Deletes one version of an object for good.
-    fn delete(&self, key: &str, version_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What KMS authenticates with a data key.

@@ -72,6 +72,18 @@ impl Hands<'_> {
         serde_json::from_value(keys).expect("strings")
     }
 
+    /// The ids of the unfinished uploads in parts under a prefix.
+    pub fn unfinished_uploads(self, prefix: &str) -> Vec<String> {
+        let ids = self.act(&json!({"do": "uploads", "bucket": self.0.output("BlobBucket"), "prefix": prefix}));
+        serde_json::from_value(ids).expect("strings")
+    }
+
+    /// Puts an upload together of whatever parts it has, past the function that looks at them.
+    pub fn complete_upload(self, key: &str, upload: &str) {
+        let bucket = self.0.output("BlobBucket");
+        self.act(&json!({"do": "complete", "bucket": bucket, "key": key, "upload": upload}));
+    }
+
     /// The status of a request's execution of the approval workflow.
     pub fn execution(self, request: &str) -> String {
         let status =

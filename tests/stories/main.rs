@@ -8,3 +8,4 @@ mod races;
 mod refusals;
 mod roles;
 mod uploads;
+mod uploads_in_parts;

@@ -7,6 +7,7 @@ use chartseal_events::command::{
 };
 use chartseal_events::encoding::base64url;
 use chartseal_events::jws::{COMMAND_TYP, Jws, READ_TYP, ReadClaims};
+use chartseal_events::limits::MAX_RECORD_BODY_BYTES;
 use chartseal_events::purpose::Purpose;
 use chartseal_events::wire::Problem;
 use chartseal_events::{Action, Code, Command, Hash, Id};
@@ -340,7 +341,7 @@ fn too_many_terms_and_bad_queries() {
     lie.suite = "0578".to_owned();
     assert_eq!(announce(&lie, &token, Some(header)), Code::BadField);
     lie = announcement.clone();
-    lie.body_bytes = 65 * 1024 * 1024;
+    lie.body_bytes = MAX_RECORD_BODY_BYTES + 1;
     assert_eq!(announce(&lie, &token, Some(header)), Code::UploadTooLarge);
     lie = announcement;
     lie.media_type = "text/plain; charset=utf-8".to_owned();

@@ -86,6 +86,23 @@ fn lengths() -> Vec<MustFail> {
             "The announcement names 2^53 - 1 bytes",
             |vector| vector.announcement.body_bytes = (1 << 53) - 1,
         ),
+        victim.case(
+            "announced-body-bytes-between",
+            "announced-impossible-length",
+            "The announced length is one byte more than a body can have without one more frame",
+            |vector| vector.announcement.body_bytes = 40 + 64 + 1,
+        ),
+        victim.case(
+            "header-context-trailing",
+            "header-context-pairs",
+            "A byte follows the context's pairs",
+            |vector| {
+                let header = &mut vector.header.0;
+                header[36] += 1;
+                let end = 37 + usize::from(header[36]) - 1;
+                header.insert(end, 0);
+            },
+        ),
     ]
 }
 

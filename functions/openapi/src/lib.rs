@@ -67,6 +67,7 @@ pub fn routes() -> Vec<RouteEntry> {
     entries(chartseal_healthz::ROUTES)
         .chain(entries(chartseal_register::ROUTES))
         .chain(entries(chartseal_records::ROUTES))
+        .chain(entries(chartseal_uploads::ROUTES))
         .chain(entries(chartseal_issue_key::ROUTES))
         .chain(entries(chartseal_tokens::ROUTES))
         .chain(entries(chartseal_search::ROUTES))
@@ -83,6 +84,7 @@ pub fn openapi() -> Result<String, Unfit> {
         chartseal_healthz::Api::openapi(),
         chartseal_register::Api::openapi(),
         chartseal_records::Api::openapi(),
+        chartseal_uploads::Api::openapi(),
         chartseal_issue_key::Api::openapi(),
         chartseal_tokens::Api::openapi(),
         chartseal_search::Api::openapi(),

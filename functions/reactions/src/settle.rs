@@ -5,7 +5,7 @@ use chartseal_events::command::Announcement;
 use chartseal_events::state::{AnnouncedStatus, Record};
 use chartseal_events::{Code, EventRef, Observation, StreamId};
 use chartseal_infra::BlobKey;
-use chartseal_infra::ports::{BlobHead, Blobs, Clock, EventStore};
+use chartseal_infra::ports::{Blobs, Clock, EventStore};
 use chartseal_infra::road::{Failure, observe};
 
 use crate::look;
@@ -13,12 +13,13 @@ use crate::look;
 /// How often it is looked again when somebody else settles the same upload.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// What is done with an object that nobody waits for any more. Only the sweeper may delete.
+/// What is done with an object that nobody waits for any more, and with unfinished uploads in parts that nobody will complete. Only the sweeper may
+/// delete and abort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orphans {
-    /// It is left to the sweeper.
+    /// They are left to the sweeper.
     Leave,
-    /// It is deleted.
+    /// They are deleted and aborted.
     Delete,
 }
 
@@ -88,18 +89,22 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     };
     let (record, announced) = (upload.record, upload.announced);
     match stand.status {
-        AnnouncedStatus::Uploaded => return Ok(Settled::Already),
+        AnnouncedStatus::Uploaded => {
+            abort_unfinished(blobs, upload, &stand, orphans).await?;
+            return Ok(Settled::Already);
+        }
         AnnouncedStatus::Expired => {
-            remove_orphan(blobs, upload, orphans).await?;
+            remove_orphan(blobs, upload, &stand, orphans).await?;
             return Ok(Settled::Expired);
         }
         AnnouncedStatus::Pending => {}
     }
     let head = if stand.other_uploaded { None } else { blobs.head(&upload.to_string()).await? };
-    let mismatch = head.as_ref().is_some_and(|head| !stand.matches(head));
+    let mismatch = head.as_ref().is_some_and(|head| !head.holds(stand.announcement));
     if let Some(head) = head.filter(|_| !mismatch) {
         let found = Observation::ObjectFound { record, announced, version_id: head.version_id };
         let taken = observe(events, clock, &found).await?;
+        abort_unfinished(blobs, upload, &stand, orphans).await?;
         return Ok(if taken.repeated { Settled::Already } else { Settled::Uploaded(taken.event.at) });
     }
     if mismatch {
@@ -108,7 +113,7 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     }
     if stand.other_uploaded || clock.now_ms() >= stand.expires_at_ms {
         observe(events, clock, &Observation::ObjectMissing { record, announced }).await?;
-        remove_orphan(blobs, upload, orphans).await?;
+        remove_orphan(blobs, upload, &stand, orphans).await?;
         return Ok(Settled::Expired);
     }
     Ok(if mismatch { Settled::Mismatch } else { Settled::Waiting })
@@ -133,17 +138,37 @@ impl<'a> Stand<'a> {
             other_uploaded: version.uploaded.as_ref().is_some_and(|uploaded| uploaded.announced != upload.announced),
         })
     }
+}
 
-    fn matches(&self, head: &BlobHead) -> bool {
-        head.size_bytes == self.announcement.body_bytes && head.sha256 == Some(self.announcement.parts_root.0)
+/// Aborts whatever was begun under an announcement that is settled: an upload whose answer was lost, or that was given up.
+async fn abort_unfinished<B: Blobs>(
+    blobs: &B,
+    upload: BlobKey,
+    stand: &Stand<'_>,
+    orphans: Orphans,
+) -> Result<(), Failure> {
+    if orphans == Orphans::Leave || stand.announcement.parts().is_none() {
+        return Ok(());
     }
+    let aborted = blobs.abort_uploads(&upload.to_string()).await?;
+    if aborted > 0 {
+        tracing::info!(upload.key = %upload, upload.aborted = aborted, "unfinished uploads were aborted");
+    }
+    Ok(())
 }
 
 /// Deletes what is stored under the key of an announcement that is recorded as expired.
-async fn remove_orphan<B: Blobs>(blobs: &B, upload: BlobKey, orphans: Orphans) -> Result<(), Failure> {
+async fn remove_orphan<B: Blobs>(
+    blobs: &B,
+    upload: BlobKey,
+    stand: &Stand<'_>,
+    orphans: Orphans,
+) -> Result<(), Failure> {
     if orphans == Orphans::Leave {
         return Ok(());
     }
+    // First, so that none is completed after the look for an object.
+    abort_unfinished(blobs, upload, stand, orphans).await?;
     let key = upload.to_string();
     if let Some(head) = blobs.head(&key).await? {
         blobs.delete(&key, &head.version_id).await?;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use chartseal_envelope::{Context, Header, WrappedKey};
 use chartseal_events::command::Announcement;
 use chartseal_events::encoding::from_base64url;
-use chartseal_events::limits::MAX_TOKENS;
+use chartseal_events::limits::{MAX_TOKENS, MAX_UPLOAD_WINDOW_MS, PART_BYTES};
 use chartseal_events::private::PrivatePart;
 use chartseal_events::state::{AnnouncedStatus, Version};
 #[cfg(feature = "openapi")]
 use chartseal_events::wire::CommandRequest;
-use chartseal_events::wire::{AnnouncedUpload, Receipt};
+use chartseal_events::wire::{AnnouncedUpload, PartsPlan, Receipt};
 use chartseal_events::{Action, Bytes, Cause, Code, Facts, Hash, Refusal, decide};
 use chartseal_http::{Answer, Failure, Incoming, PathValues, Submission, presigned, same};
 use chartseal_infra::BlobKey;
@@ -25,11 +25,12 @@ const MAX_UPLOAD_LIFE_MS: u64 = 15 * 60 * 1000;
 /// Announce a body and get leave to upload it
 ///
 /// Takes `record.announce.v1`, signed by a person of the owner, with the message header beside it. The private field `tokens` has 1 to 32
-/// different term tokens, base64url, one space between two. The same announcement gives a fresh URL until the upload is there or has expired.
+/// different term tokens, base64url, one space between two. The same announcement gives a fresh URL until the upload is there or has expired. A body
+/// of more than 64 MiB is sent in parts: the answer has `parts` in place of `upload`, and `POST /records/{id}/upload/parts` gives the URLs.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/records/{id}/upload", tag = "records", request_body = CommandRequest,
     params(("id" = String, Path, description = "The record's id.")),
-    responses((status = 201, description = "A PUT that takes exactly the announced bytes, once.", body = AnnouncedUpload)),
+    responses((status = 201, description = "A PUT that takes exactly the announced bytes, once; or how the body is cut into parts.", body = AnnouncedUpload)),
 ))]
 pub async fn announce<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     vault: &Records<S, B, D, C>,
@@ -49,7 +50,8 @@ pub async fn announce<S: Store, B: Blobs, D: DataKeys, C: Clock>(
 
     // Decided before the header is looked at, so that a stranger learns nothing of the wrapped key.
     let command = &admitted.command;
-    let facts = Facts { expires_at_ms: Some(now_ms + vault.upload_expiry_ms), ..Facts::default() };
+    let window_ms = upload_window_ms(vault.upload_expiry_ms, &announcement);
+    let facts = Facts { expires_at_ms: Some(now_ms + window_ms), ..Facts::default() };
     let view = road::look(&vault.store, command.reads()?, now_ms).await?;
     decide(&view, Cause::Command(command), &facts, now_ms)?;
     let version = view.record(announcement.record).and_then(|record| record.version(announcement.version));
@@ -120,7 +122,13 @@ async fn new_header<S: Store, B, D, C>(
     Ok(Some(KeyItem::Header { record, version: number, message_id, header: header.as_bytes().to_vec() }))
 }
 
-/// Leave to upload what was announced, as long as it is waited for.
+/// How long a body is waited for: once the vault's time for each of its parts, so that a large one can arrive over a slow line; a day at most.
+fn upload_window_ms(upload_expiry_ms: u64, announcement: &Announcement) -> u64 {
+    let parts = u64::from(announcement.parts().unwrap_or(1));
+    upload_expiry_ms.saturating_mul(parts).min(MAX_UPLOAD_WINDOW_MS)
+}
+
+/// Leave to upload what was announced, as long as it is waited for. Nothing is asked of S3: parts are begun when the first ones are about to be sent.
 async fn leave<S: Store, B: Blobs, D, C: Clock>(
     vault: &Records<S, B, D, C>,
     taken: &Taken,
@@ -137,9 +145,14 @@ async fn leave<S: Store, B: Blobs, D, C: Clock>(
     if run.status != AnnouncedStatus::Pending || life_s == 0 {
         return Err(Code::UploadExpired.into());
     }
+    let event = Receipt::from(&taken.event);
+    if let Some(count) = announcement.parts() {
+        let parts = PartsPlan { part_bytes: PART_BYTES, count };
+        return Ok(AnnouncedUpload { event, upload: None, parts: Some(parts) });
+    }
     let life_s = u32::try_from(life_s).map_err(|_| Code::Internal)?;
     let key = BlobKey { record, version: number, announced: seq }.to_string();
     let sha256 = announcement.parts_root.0;
     let put = vault.blobs.presign_put(&key, announcement.body_bytes, sha256, now_ms, life_s).await?;
-    Ok(AnnouncedUpload { event: Receipt::from(&taken.event), upload: presigned(put) })
+    Ok(AnnouncedUpload { event, upload: Some(presigned(put)), parts: None })
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{Error, Workspace};
 
 /// Every function of template.yaml: its crate is `chartseal-<name>`, its binary `<name>`.
-pub const FUNCTIONS: [&str; 14] = [
+pub const FUNCTIONS: [&str; 15] = [
     "commit",
     "consumer",
     "decide",
@@ -26,6 +26,7 @@ pub const FUNCTIONS: [&str; 14] = [
     "search",
     "sweeper",
     "tokens",
+    "uploads",
     "workflow",
 ];
 

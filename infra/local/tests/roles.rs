@@ -51,7 +51,21 @@ fn every_function_is_read() {
 fn only_issue_key_opens_data_keys_and_it_cannot_read_blobs() {
     assert_eq!(granted(&["kms:Decrypt", "RecordKey"]), ["issue-key"]);
     assert!(!granted(&["s3:"]).contains(&"issue-key".to_owned()));
-    assert_eq!(granted(&["'s3:GetObject"]), ["commit", "download", "records", "sweeper"]);
+    assert_eq!(granted(&["'s3:GetObject"]), ["commit", "download", "records", "sweeper", "uploads"]);
+}
+
+#[test]
+fn whoever_begins_uploads_writes_no_table_and_only_the_sweeper_ends_what_others_began() {
+    assert_eq!(granted(&["s3:ListMultipartUploadParts"]), ["uploads"]);
+    for action in ["s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads", "s3:DeleteObject"] {
+        assert_eq!(granted(&[action]), ["sweeper"], "{action}");
+    }
+    let functions = functions();
+    let statements = statements(&functions["uploads"]);
+    let actions: Vec<&str> = statements.iter().filter_map(|one| one.split("Resource").next()).collect();
+    for forbidden in ["kms:", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "states:"] {
+        assert!(!actions.iter().any(|one| one.contains(forbidden)), "uploads has {forbidden}");
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
-//! S3: versioned objects, and calls that are signed for exactly these bytes.
+//! S3: versioned objects, and calls that are signed for exactly these bytes. Uploads in parts are in `parts`.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chartseal_events::Hash;
 
-use super::MemoryVault;
+use super::parts::Assembled;
+use super::{MemoryVault, World};
 use crate::layout::{MAX_PRESIGN_S, SHA256_HEADER};
-use crate::ports::{BlobHead, Blobs, Presigned, StoreError};
+use crate::ports::{BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
 
 const SCHEME: &str = "memory://blobs/";
 /// What makes a signature; a constant, since nobody attacks a test.
@@ -17,6 +19,8 @@ const SECRET: &[u8] = b"chartseal/memory/presign\0";
 pub(super) struct Blob {
     version_id: String,
     bytes: Vec<u8>,
+    /// What S3 states of it, where it was put together of parts.
+    assembled: Option<Assembled>,
 }
 
 /// What S3 answers to an HTTP call.
@@ -29,7 +33,7 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    fn new(status: u16) -> Self {
+    pub(super) fn new(status: u16) -> Self {
         Self { status, body: Vec::new() }
     }
 }
@@ -51,7 +55,12 @@ impl MemoryVault {
         let sent: BTreeMap<String, &str> =
             headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
         let header = |name: &str| sent.get(name).copied().unwrap_or_default();
+        let upload = PartsUpload { key, id: field("uploadId") };
+        let number = field("partNumber").parse().unwrap_or(0);
         let signed = match method {
+            "PUT" if number > 0 => {
+                part_line(upload, number, &body.len().to_string(), header(SHA256_HEADER), expires_at_ms)
+            }
             "PUT" => {
                 put_line(key, &body.len().to_string(), header(SHA256_HEADER), header("if-none-match"), expires_at_ms)
             }
@@ -66,6 +75,9 @@ impl MemoryVault {
         }
         if header(SHA256_HEADER) != STANDARD.encode(Hash::of(&[body]).0) {
             return HttpAnswer::new(400);
+        }
+        if number > 0 {
+            return self.take_part(upload, number, body);
         }
         if self.blob(key).is_some() {
             return HttpAnswer::new(412);
@@ -82,15 +94,7 @@ impl MemoryVault {
 
     /// Puts an object, or a new version of it, past every check; gives its version id.
     pub fn put_blob(&self, key: &str, bytes: &[u8]) -> String {
-        let mut world = self.world();
-        world.blob_versions += 1;
-        let version_id = format!("version-{}", world.blob_versions);
-        world
-            .blobs
-            .entry(key.to_owned())
-            .or_default()
-            .push(Blob { version_id: version_id.clone(), bytes: bytes.to_vec() });
-        version_id
+        self.world().store_blob(key, bytes.to_vec(), None)
     }
 
     /// The bytes of an object's newest version.
@@ -114,8 +118,22 @@ impl MemoryVault {
     }
 }
 
+impl World {
+    pub(super) fn store_blob(&mut self, key: &str, bytes: Vec<u8>, assembled: Option<Assembled>) -> String {
+        self.blob_versions += 1;
+        let version_id = format!("version-{}", self.blob_versions);
+        let blob = Blob { version_id: version_id.clone(), bytes, assembled };
+        self.blobs.entry(key.to_owned()).or_default().push(blob);
+        version_id
+    }
+}
+
 fn put_line(key: &str, size: &str, sha256: &str, if_none_match: &str, expires_at_ms: u64) -> String {
     format!("PUT\0{key}\0{size}\0{sha256}\0{if_none_match}\0{expires_at_ms}")
+}
+
+fn part_line(upload: PartsUpload<'_>, number: u32, size: &str, sha256: &str, expires_at_ms: u64) -> String {
+    format!("PART\0{}\0{}\0{number}\0{size}\0{sha256}\0{expires_at_ms}", upload.key, upload.id)
 }
 
 fn get_line(key: &str, version_id: &str, expires_at_ms: u64) -> String {
@@ -170,10 +188,11 @@ impl Blobs for MemoryVault {
 
     async fn head(&self, key: &str) -> Result<Option<BlobHead>, StoreError> {
         let world = self.world();
-        Ok(world.blobs.get(key).and_then(|versions| versions.last()).map(|blob| BlobHead {
-            size_bytes: blob.bytes.len() as u64,
-            sha256: Some(Hash::of(&[&blob.bytes]).0),
-            version_id: blob.version_id.clone(),
+        Ok(world.blobs.get(key).and_then(|versions| versions.last()).map(|blob| {
+            let whole = || (blob.bytes.len() as u64, Checksum::Whole(Hash::of(&[&blob.bytes]).0));
+            let (size_bytes, checksum) =
+                blob.assembled.as_ref().map_or_else(whole, |assembled| (assembled.size_bytes, assembled.checksum));
+            BlobHead { size_bytes, checksum: Some(checksum), version_id: blob.version_id.clone() }
         }))
     }
 
@@ -182,5 +201,46 @@ impl Blobs for MemoryVault {
             versions.retain(|blob| blob.version_id != version_id);
         }
         Ok(())
+    }
+
+    async fn begin_upload(&self, key: &str) -> Result<String, StoreError> {
+        Ok(self.new_upload(key))
+    }
+
+    async fn presign_part(
+        &self,
+        upload: PartsUpload<'_>,
+        part: &Part,
+        now_ms: u64,
+        life_s: u32,
+    ) -> Result<Presigned, StoreError> {
+        let expires_at_ms = expiry(now_ms, life_s);
+        let (size, sha256) = (part.size_bytes.to_string(), STANDARD.encode(part.sha256));
+        let signature = signature(&part_line(upload, part.number, &size, &sha256, expires_at_ms));
+        let (PartsUpload { key, id }, number) = (upload, part.number);
+        Ok(Presigned {
+            method: "PUT",
+            url: format!(
+                "{SCHEME}{key}?partNumber={number}&uploadId={id}&expires={expires_at_ms}&signature={signature}"
+            ),
+            headers: BTreeMap::from([("content-length".to_owned(), size), (SHA256_HEADER.to_owned(), sha256)]),
+            expires_at_ms,
+        })
+    }
+
+    async fn stored_parts(
+        &self,
+        upload: PartsUpload<'_>,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError> {
+        Ok(self.parts_of(upload, numbers))
+    }
+
+    async fn complete_upload(&self, upload: PartsUpload<'_>, parts: &[StoredPart]) -> Result<Completion, StoreError> {
+        Ok(self.assemble(upload, parts))
+    }
+
+    async fn abort_uploads(&self, key: &str) -> Result<usize, StoreError> {
+        Ok(self.drop_uploads(key))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chartseal_events::Hash;
-use chartseal_infra::ports::{Blobs as _, Presigned};
+use chartseal_infra::ports::{Blobs as _, Checksum, Presigned};
 
 use crate::subject::{Subject, id};
 
@@ -57,7 +57,7 @@ pub async fn only_the_announced_bytes_are_taken_and_only_once(subject: &impl Sub
 
     assert_eq!(send(subject, &call, &bytes), 200);
     let head = subject.blobs().head(&key()).await.expect("looks").expect("it is there");
-    assert_eq!((head.size_bytes, head.sha256), (bytes.len() as u64, Some(sha256)));
+    assert_eq!((head.size_bytes, head.checksum), (bytes.len() as u64, Some(Checksum::Whole(sha256))));
     assert_eq!(send(subject, &call, &bytes), 412, "a second time");
     assert_eq!(send(subject, &other, &flipped), 412, "other bytes announced for the same key");
     assert_eq!(subject.blobs().head(&key()).await.expect("looks"), Some(head));

@@ -170,9 +170,11 @@ fn create_role(name: &str) -> String {
         {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"},
         {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
     let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"],
+        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion",
+            "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
          "Resource": format!("arn:aws:s3:::{name}/records/*")},
-        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": format!("arn:aws:s3:::{name}")},
+        {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+         "Resource": format!("arn:aws:s3:::{name}")},
         {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}]});
     let (trust, policy) = (trust.to_string(), policy.to_string());
     iam(&[("Action", "CreateRole"), ("RoleName", name), ("AssumeRolePolicyDocument", &trust)]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
+use chartseal_infra::faulty::FaultyBlobs;
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     Append, Blobs, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList,
@@ -39,17 +40,28 @@ pub trait Subject {
 }
 
 /// The twins in memory.
-pub struct Memory(MemoryVault);
+pub struct Memory<B = MemoryVault> {
+    vault: MemoryVault,
+    blobs: B,
+}
 
 impl Memory {
     pub fn new() -> Self {
-        Self(MemoryVault::new())
+        let vault = MemoryVault::new();
+        Self { vault: vault.clone(), blobs: vault }
     }
 }
 
-impl Subject for Memory {
+impl Memory<FaultyBlobs<MemoryVault>> {
+    pub fn failing() -> Self {
+        let vault = MemoryVault::new();
+        Self { vault: vault.clone(), blobs: FaultyBlobs::new(vault) }
+    }
+}
+
+impl<B: Blobs> Subject for Memory<B> {
     type Store = MemoryVault;
-    type Blobs = MemoryVault;
+    type Blobs = B;
     type Keys = MemoryVault;
     type Opener = MemoryVault;
     type SearchKeys = MemoryVault;
@@ -57,41 +69,41 @@ impl Subject for Memory {
     type Workflow = MemoryVault;
 
     fn store(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
-    fn blobs(&self) -> &MemoryVault {
-        &self.0
+    fn blobs(&self) -> &B {
+        &self.blobs
     }
     fn keys(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
     fn opener(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
     fn search_keys(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
     fn log(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
     fn workflow(&self) -> &MemoryVault {
-        &self.0
+        &self.vault
     }
     fn now_ms(&self) -> u64 {
-        Clock::now_ms(&self.0)
+        Clock::now_ms(&self.vault)
     }
     fn http(&self, method: &str, url: &str, headers: &BTreeMap<String, String>, body: &[u8]) -> (u16, Vec<u8>) {
-        let answer = self.0.http(method, url, headers, body);
+        let answer = self.vault.http(method, url, headers, body);
         (answer.status, answer.body)
     }
     async fn waiting(&self, request: Id) -> String {
-        self.0.start(request).await.expect("starts");
+        self.vault.start(request).await.expect("starts");
         let token = format!("token of {request}");
-        self.0.wait_with(&token);
+        self.vault.wait_with(&token);
         token
     }
     async fn started(&self, request: Id) -> usize {
-        self.0.workflow_starts().into_iter().filter(|started| *started == request).count()
+        self.vault.workflow_starts().into_iter().filter(|started| *started == request).count()
     }
 }
 

@@ -1,7 +1,6 @@
 // Digests against WebCrypto's own and against their definitions.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { FrameTree, Parts, leafHash } from "../src/digests.ts";
@@ -36,16 +35,6 @@ test("SHA-256 agrees with WebCrypto on random bytes in random pieces", async () 
     }
     assert.deepEqual(hash.finish(), await digest(bytes));
   }
-});
-
-test("SHA-256 counts bits beyond 2^32", () => {
-  // 2^29 bytes are 2^32 bits, where a length in one word would begin again.
-  const [zeros, ours, theirs] = [new Uint8Array(1 << 24), new Sha256(), createHash("sha256")];
-  for (let i = 0; i < 33; i++) {
-    ours.update(zeros);
-    theirs.update(zeros);
-  }
-  assert.equal(Buffer.from(ours.finish()).toString("hex"), theirs.digest("hex"));
 });
 
 /** The definition of RFC 6962 section 2.1. */

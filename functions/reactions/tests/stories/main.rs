@@ -3,6 +3,7 @@
 
 mod failures;
 mod index;
+mod parts;
 mod requests;
 mod uploads;
 mod workers;

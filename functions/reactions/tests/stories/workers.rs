@@ -4,11 +4,12 @@ use chartseal_commit::ObjectCreated;
 use chartseal_consumer::{Batch, BatchAnswer};
 use chartseal_events::command::{AccessRequest, Announcement, RecordVersion, SUITE};
 use chartseal_events::id::Kind;
+use chartseal_events::limits::PART_BYTES;
 use chartseal_events::purpose::Purpose;
 use chartseal_events::{Bytes, EventRef, Facts, Hash, Id, StreamId};
 use chartseal_http::testing::{Stage, Wallet};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Due, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _};
+use chartseal_infra::ports::{Due, Index as _, IndexEntry, IndexList, KeyItem, Part, WorkList as _};
 use chartseal_reactions::{React, Settled};
 use chartseal_sweeper::{Report, Sweep, SweepFailed};
 use chartseal_workflow::{Task, Tasks};
@@ -90,6 +91,27 @@ pub async fn ask(stage: &Stage, requester: &Wallet, record: Id) -> Id {
 /// Announces some body for a version; gives its bytes and the announcement's `seq`.
 pub async fn announce(stage: &Stage, owner: &Wallet, record: Id, version: u32, tokens: &str) -> (Vec<u8>, u64) {
     let body = vec![u8::try_from(version).expect("few versions"); 64];
+    let seq = announce_of(stage, owner, (record, version), tokens, (64, Hash::of(&[&body]))).await;
+    (body, seq)
+}
+
+/// Announces a body of two parts that nobody has to hold; gives the parts and the announcement's `seq`.
+pub async fn announce_parts(stage: &Stage, owner: &Wallet, record: Id, tokens: &str) -> ([Part; 2], u64) {
+    let parts = [(1, PART_BYTES, [1; 32]), (2, 64, [2; 32])];
+    let parts = parts.map(|(number, size_bytes, sha256)| Part { number, size_bytes, sha256 });
+    let root = Hash::of(&[&parts[0].sha256, &parts[1].sha256]);
+    let seq = announce_of(stage, owner, (record, 1), tokens, (PART_BYTES + 64, root)).await;
+    (parts, seq)
+}
+
+/// Announces a body of this size and checksum; gives the announcement's `seq`.
+pub async fn announce_of(
+    stage: &Stage,
+    owner: &Wallet,
+    (record, version): (Id, u32),
+    tokens: &str,
+    (body_bytes, parts_root): (u64, Hash),
+) -> u64 {
     let message_id = Bytes(Hash::of(&[tokens.as_bytes(), &stage.now_ms().to_be_bytes(), &version.to_be_bytes()]).0);
     let announcement = Announcement {
         record,
@@ -99,14 +121,13 @@ pub async fn announce(stage: &Stage, owner: &Wallet, record: Id, version: u32, t
         message_id,
         commitment: Bytes([7; 32]),
         frame_bytes: 64 * 1024,
-        body_bytes: 64,
+        body_bytes,
         frames_root: Hash([7; 32]),
-        parts_root: Hash::of(&[&body]),
+        parts_root,
     };
     let facts = Facts { expires_at_ms: Some(stage.now_ms() + DEADLINE_MS), ..Facts::default() };
     let header = KeyItem::Header { record, version, message_id, header: vec![1] };
-    let taken = stage.taken_with(owner, announcement, &[("tokens", tokens)], facts, vec![header]).await;
-    (body, taken.event.at.seq)
+    stage.taken_with(owner, announcement, &[("tokens", tokens)], facts, vec![header]).await.event.at.seq
 }
 
 /// Creates the next version of a record.
@@ -135,6 +156,7 @@ pub struct World {
     started: Vec<Id>,
     told: Vec<(String, Value)>,
     blobs: Vec<String>,
+    unfinished: Vec<(String, String)>,
 }
 
 pub async fn world(stage: &Stage, lists: &[IndexList]) -> World {
@@ -149,6 +171,7 @@ pub async fn world(stage: &Stage, lists: &[IndexList]) -> World {
         started: stage.vault.workflow_starts(),
         told: stage.vault.told(),
         blobs: stage.vault.blob_keys(),
+        unfinished: stage.vault.unfinished_uploads(),
     }
 }
 

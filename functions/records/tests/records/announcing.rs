@@ -3,8 +3,9 @@
 use chartseal_envelope::{DataKey, WrappedKey};
 use chartseal_events::command::Announcement;
 use chartseal_events::encoding::base64url;
+use chartseal_events::limits::{MAX_RECORD_BODY_BYTES, PART_BYTES};
 use chartseal_events::wire::{AnnouncedUpload, PresignedCall};
-use chartseal_events::{Bytes, Code, EventRef, Id, Observation, StreamId};
+use chartseal_events::{Bytes, Code, EventRef, Id, Observation, Outcome, StreamId};
 use chartseal_http::Incoming;
 use chartseal_http::testing::{Body, Wallet, document};
 use chartseal_infra::BlobKey;
@@ -15,6 +16,12 @@ use crate::{Story, UPLOAD_EXPIRY_MS};
 /// Tokens of so many different terms.
 fn tokens(count: u8) -> String {
     (0..count).map(|index| base64url(&[index; 32])).collect::<Vec<_>>().join(" ")
+}
+
+/// The one PUT that a body is sent by.
+fn one_put(announced: &AnnouncedUpload) -> PresignedCall {
+    assert!(announced.parts.is_none(), "either one PUT or parts");
+    announced.upload.clone().expect("a PUT")
 }
 
 impl Story {
@@ -46,7 +53,7 @@ async fn what_was_announced_can_be_uploaded_once_and_nothing_else() {
     let body = story.stage.sealed(&story.owner, b"a record").await;
     let announced: AnnouncedUpload = document(&story.call(&story.announce(&story.owner, &body)).await, 201);
     assert_eq!(announced.event.stream, StreamId::Record(body.record));
-    let upload = &announced.upload;
+    let upload = &one_put(&announced);
     assert_eq!(upload.expires_at, story.stage.now_ms() + 900_000, "15 minutes");
     assert_eq!(story.put(upload, b"other bytes"), 403, "another length");
     let mut flipped = body.bytes.clone();
@@ -76,14 +83,14 @@ async fn the_same_announcement_gets_a_fresh_url_while_it_is_waited_for() {
     story.stage.vault.advance(60_000);
     let again: AnnouncedUpload = document(&story.call(&announce).await, 200);
     assert_eq!(again.event, first.event);
-    assert!(again.upload.expires_at > first.upload.expires_at);
+    assert!(one_put(&again).expires_at > one_put(&first).expires_at);
     // Another command with the same announcement, as a client sends it that has lost the first one.
     story.stage.vault.advance(50 * 60_000);
     let later: AnnouncedUpload = document(&story.call(&story.announce(&story.owner, &body)).await, 200);
     assert_eq!(later.event, first.event);
     let deadline = story.stage.now_ms() - 51 * 60_000 + UPLOAD_EXPIRY_MS;
-    assert!(later.upload.expires_at <= deadline, "no longer than it is waited for");
-    assert_eq!(story.put(&later.upload, &body.bytes), 200);
+    assert!(one_put(&later).expires_at <= deadline, "no longer than it is waited for");
+    assert_eq!(story.put(&one_put(&later), &body.bytes), 200);
 }
 
 #[tokio::test]
@@ -202,7 +209,7 @@ async fn an_announcement_has_bounds() {
     let body = story.stage.sealed(&story.owner, b"a record").await;
     let good = &body.announcement;
     for (announcement, code) in [
-        (Announcement { body_bytes: 65 * 1024 * 1024, ..good.clone() }, Code::UploadTooLarge),
+        (Announcement { body_bytes: MAX_RECORD_BODY_BYTES + 1, ..good.clone() }, Code::UploadTooLarge),
         (Announcement { body_bytes: 3, ..good.clone() }, Code::BadField),
         (Announcement { frame_bytes: 1000, ..good.clone() }, Code::BadField),
         (Announcement { suite: "0578".to_owned(), ..good.clone() }, Code::BadField),
@@ -213,6 +220,42 @@ async fn an_announcement_has_bounds() {
     ] {
         let call = story.announce_as(&story.owner, &body, announcement.clone(), &tokens(1), &body.header_text());
         assert_eq!(story.refused(&call).await, code, "{announcement:?}");
+    }
+}
+
+/// Body lengths that frames of 64 KiB can have, around the largest of one PUT.
+const OF_ONE_PUT: u64 = PART_BYTES;
+const OF_PARTS: u64 = PART_BYTES + 1_000;
+
+#[tokio::test]
+async fn a_large_body_is_sent_in_parts_that_are_begun_later() {
+    let story = Story::begin().await;
+    for (body_bytes, count) in [(OF_ONE_PUT, None), (OF_PARTS, Some(2)), (10 * PART_BYTES, Some(10))] {
+        let body = story.stage.sealed(&story.owner, b"a record").await;
+        let large = Announcement { body_bytes, ..body.announcement.clone() };
+        let announce = story.announce_as(&story.owner, &body, large, &tokens(1), &body.header_text());
+        let answer: AnnouncedUpload = document(&story.call(&announce).await, 201);
+        let plan = answer.parts.as_ref().map(|plan| (plan.part_bytes, plan.count));
+        assert_eq!((plan, answer.upload.is_none()), (count.map(|count| (PART_BYTES, count)), count.is_some()));
+        let again: AnnouncedUpload = document(&story.call(&announce).await, 200);
+        assert_eq!((again.event, again.parts), (answer.event, answer.parts));
+    }
+    assert!(story.stage.vault.unfinished_uploads().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_is_waited_for_by_its_parts_and_a_day_at_most() {
+    let story = Story::begin().await;
+    for (body_bytes, window_ms) in
+        [(OF_ONE_PUT, UPLOAD_EXPIRY_MS), (OF_PARTS, 2 * UPLOAD_EXPIRY_MS), (MAX_RECORD_BODY_BYTES, 24 * 3_600_000)]
+    {
+        let body = story.stage.sealed(&story.owner, b"a record").await;
+        let large = Announcement { body_bytes, ..body.announcement.clone() };
+        let announce = story.announce_as(&story.owner, &body, large, &tokens(1), &body.header_text());
+        let answer: AnnouncedUpload = document(&story.call(&announce).await, 201);
+        let event = answer.event.stored().open().expect("an event");
+        let Outcome::RecordAnnounced(outcome) = event.outcome else { panic!("not announced") };
+        assert_eq!(outcome.expires_at, story.stage.now_ms() + window_ms);
     }
 }
 
