@@ -4,6 +4,7 @@
 //! in between is a new run with a new announcement. What an earlier run of the program left unfinished is gone on with ([`resume`]). The steps are
 //! public, so that a test can play an uploader who does something else.
 
+mod announce;
 mod board;
 mod journal;
 mod parts;
@@ -19,9 +20,9 @@ use std::time::Duration;
 use chartseal_envelope::{
     Context, DataKey, FrameBytes, MAX_BODY_BYTES, SealError, Sealed, Sealing, WrappedKey, body_bytes, seal,
 };
-use chartseal_events::command::{Announcement, RecordCreate, RecordVersion, is_media_type};
+use chartseal_events::command::{RecordCreate, RecordVersion, is_media_type};
 use chartseal_events::wire::{AnnouncedUpload, CreatedRecord, PresignedCall};
-use chartseal_events::{Event, Hash, Id, Kid, Outcome, StreamId};
+use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
 use chartseal_ledger::terms::{Facet, Term, Token, index_terms};
 use sha2::{Digest as _, Sha256};
 
@@ -30,7 +31,6 @@ use crate::client::{Call, Client, Taken};
 use crate::error::{Error, printable};
 use crate::patience::{Attempts, Patience};
 use crate::progress::{Counted, Progress, Stage};
-use crate::receipt;
 use crate::records::check_wrapped;
 use crate::tampering::Tampering;
 
@@ -175,51 +175,6 @@ impl Client {
     ) -> Result<Taken<AnnouncedUpload>, Error> {
         let signed = announcement::to_sign(created.record, created.version, media_type, &spooled.sealed);
         self.announce_run(&signed, &spooled.sealed.header, tokens, label)
-    }
-
-    /// Announces a run, perhaps not for the first time: while the vault waits for it, the answer has the event of the first announcement.
-    fn announce_run(
-        &self,
-        signed: &Announcement,
-        header: &[u8],
-        tokens: &[Token],
-        label: Option<&str>,
-    ) -> Result<Taken<AnnouncedUpload>, Error> {
-        let tokens = tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ");
-        let mut private = vec![("tokens", tokens.as_str())];
-        private.extend(label.map(|label| ("label", label)));
-        let path = format!("/records/{}/upload", signed.record);
-        let call = Call { path: &path, action: signed.clone().into(), private: &private, header: Some(header) };
-        let (answer, resent, sent) = self.exchange(&call)?;
-        let answer: AnnouncedUpload = answer.read()?;
-        let event = match receipt::check(&answer.event, &sent.command) {
-            Err(Tampering::ReceiptCommand(_)) => self.earlier_announcement(&answer, signed)?,
-            checked => checked?,
-        };
-        Ok(Taken { answer, event, resent })
-    }
-
-    /// The event of an earlier announcement of the very same run. That it is one, and that somebody of the record's owner signed it, is shown by
-    /// the record's evidence, not by the receipt.
-    fn earlier_announcement(&self, answer: &AnnouncedUpload, signed: &Announcement) -> Result<Event, Error> {
-        let event = receipt::announcing(&answer.event, signed)?;
-        let checked = self.record(signed.record)?;
-        let shown = checked.sound.event(&event.place.stream, event.place.seq);
-        if shown.is_none_or(|shown| shown.leaf != event.leaf) {
-            return Err(Tampering::NotShown("the earlier announcement").into());
-        }
-        let record = checked.record()?;
-        let run = record.version(signed.version).and_then(|version| version.announced.get(&event.place.seq));
-        let run = run.filter(|run| run.announcement == *signed).ok_or(Tampering::ReceiptOutcome(event.place))?;
-        let by_owner = match run.by {
-            Kid::Person(person) => checked.sound.view.staff(person).is_some_and(|staff| staff.provider == record.owner),
-            Kid::Key(_) => false,
-        };
-        if by_owner && self.wallet.provider() == Some(record.owner) {
-            Ok(event)
-        } else {
-            Err(Tampering::NotTheOwner.into())
-        }
     }
 
     /// Sends the body, again if need be: an object that is there already is the one an earlier attempt sent.
