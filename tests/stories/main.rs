@@ -1,6 +1,7 @@
 //! Stories: what people do with a deployed vault, and what others try. Each makes its own hospitals and records, so they run side by side.
 
 mod day;
+mod large_records;
 mod lies;
 mod mischief;
 mod official_sdk;
