@@ -59,7 +59,7 @@ impl Fixture {
     }
 }
 
-/// Does the work again and again, and gives the best tenth of a second: whatever else runs on the machine only makes it slower.
+/// Does the work again and again for so long: megabytes a second over all of that time. Several threads begin together and take as long.
 fn rate(work: &str, bytes: usize, threads: usize, seconds: f64) -> Result<f64, Failure> {
     let (work, each) = work.strip_suffix("-each").map_or((work, false), |work| (work, true));
     let (objects, inside) = if each || work == "sha256" { (threads, 1) } else { (1, threads) };
@@ -80,17 +80,13 @@ fn rate(work: &str, bytes: usize, threads: usize, seconds: f64) -> Result<f64, F
 }
 
 fn measured(step: &mut dyn FnMut() -> Result<(), Failure>, bytes: usize, time: Duration) -> Result<f64, Failure> {
-    let (began, mut best) = (Instant::now(), 0_f64);
+    let (began, mut done) = (Instant::now(), 0_u32);
     while began.elapsed() < time {
-        let (window, mut done) = (Instant::now(), 0_u32);
-        while window.elapsed() < Duration::from_millis(100) {
-            step()?;
-            done += 1;
-        }
-        let megabytes = f64::from(done) * f64::from(u32::try_from(bytes)?) / 1e6;
-        best = best.max(megabytes / window.elapsed().as_secs_f64());
+        step()?;
+        done += 1;
     }
-    Ok(best)
+    let megabytes = f64::from(done) * f64::from(u32::try_from(bytes)?) / 1e6;
+    Ok(megabytes / began.elapsed().as_secs_f64())
 }
 
 type Step = Box<dyn FnMut() -> Result<(), Failure>>;

@@ -76,6 +76,9 @@ pub enum OpenError {
         /// Bytes found until the difference was clear.
         found: u64,
     },
+    /// The range is not one of the announced body.
+    #[error("the range is of another announcement")]
+    RangeOfAnother,
     /// The frames are genuine but are not the ones announced.
     #[error("the frames are not the ones announced")]
     FramesRootMismatch,
@@ -102,6 +105,7 @@ impl OpenError {
             Self::Frames(error) => error.code(),
             Self::FrameTampered { .. } => "frame-tampered",
             Self::BodyLengthMismatch { .. } => "body-length-mismatch",
+            Self::RangeOfAnother => "range-of-another",
             Self::FramesRootMismatch => "frames-root-mismatch",
             Self::PartsRootMismatch => "parts-root-mismatch",
             Self::Write(_) => "write-failed",

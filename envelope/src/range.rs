@@ -94,6 +94,23 @@ impl FrameRange {
     }
 }
 
+impl FrameRange {
+    /// Whether frame `index` is final where the announced body ends, and only there, and ends it exactly. A whole body shows that by its length; of a
+    /// range only the frame itself does, and an uploader who announces something else must not get it past a reader of ranges.
+    fn check_kind(&self, announced: &Announcement, index: u64, frame: &FrameBuffer) -> Result<(), OpenError> {
+        let is_last = index + 1 == self.of;
+        if frame.is_final != is_last {
+            return Err(FrameError::Truncated { frame: frame.sequence }.into());
+        }
+        let end = index * u64::from(announced.frame_bytes.get()) + frame.content_bytes as u64;
+        if is_last && end != self.plaintext.end {
+            let found = self.body.end - self.plaintext.end + end;
+            return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found });
+        }
+        Ok(())
+    }
+}
+
 /// The leaf hashes of all frames of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameIndex(Vec<Hash>);
@@ -222,19 +239,20 @@ pub fn open_range(
 ) -> Result<(), OpenError> {
     let (_, keys) = open_header(opening)?;
     let announced = opening.announcement;
+    if FrameRange::of_plaintext(announced, range.plaintext.clone()).as_ref() != Ok(range) {
+        return Err(OpenError::RangeOfAnother);
+    }
     let too_many = |_| OpenError::Frames(FrameError::TooManyFrames);
     let first = u32::try_from(range.frames.start + 1).map_err(too_many)?;
     let mut frames = FrameReader::from_frame(body, announced.frame_bytes, first);
-    let mut missing = range.frames.end - range.frames.start;
+    let mut next = range.frames.start;
     let mut leaves = Vec::new();
     let jobs = Jobs {
         read: |buffer: &mut FrameBuffer| {
-            let goes = frames.read_frame(buffer)?;
-            missing -= 1;
-            match goes {
-                Goes::Ends if missing > 0 => Err(FrameError::Truncated { frame: buffer.sequence }.into()),
-                _ => Ok(if missing == 0 { Goes::Ends } else { Goes::On }),
-            }
+            frames.read_frame(buffer)?;
+            range.check_kind(announced, next, buffer)?;
+            next += 1;
+            Ok(if next == range.frames.end { Goes::Ends } else { Goes::On })
         },
         work: |buffer: &mut FrameBuffer| {
             buffer.leaf = merkle::leaf(buffer.frame());

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use chartseal_envelope::{FrameIndex, FrameRange};
 
-use crate::shape::{Bytes, Golden, RangeShape};
-use crate::vector_cases::{many_frames, one_byte};
+use crate::reference::merkle_root;
+use crate::shape::{Bytes, Golden, RangeShape, counting_bytes, sha256_hex};
+use crate::vector_cases::{KEY, many_frames, one_byte, reference_message};
 
 /// Frames 1 and 2 of five: subtrees beside it on both sides.
 const VICTIM: Range<u64> = 70..180;
@@ -20,6 +21,7 @@ fn range(golden: &Golden, name: &str, meaning: &str, plaintext: Range<u64>) -> R
         name: name.into(),
         meaning: meaning.into(),
         message: golden.name.clone(),
+        announcement: None,
         plaintext_from: plaintext.start,
         plaintext_to: plaintext.end,
         frames_from: range.frames().start,
@@ -54,7 +56,94 @@ pub fn ranges() -> Vec<RangeShape> {
     ];
     shapes.extend(hostile_frames());
     shapes.extend(hostile_proofs());
+    shapes.extend(lying_announcements());
     shapes
+}
+
+/// Announcements whose roots are of these very frames and whose length is a lie: only a frame's kind and length show it.
+fn lying_announcements() -> [RangeShape; 4] {
+    [
+        lie(
+            "announced-without-the-final-frame",
+            "truncated",
+            "The first two of five frames are announced as the whole body",
+            0..120,
+            |frames| (frames[..2].to_vec(), 0),
+        ),
+        lie(
+            "final-frame-early",
+            "truncated",
+            "A final frame, 8 bytes short of a whole one, stands before another",
+            0..64,
+            |frames| (vec![early(), frames[1].clone(), frames[4].clone()], 0),
+        ),
+        lie(
+            "final-frame-shorter",
+            "body-length-mismatch",
+            "One byte more is announced than the final frame holds",
+            256..301,
+            |frames| (frames.to_vec(), 1),
+        ),
+        lie(
+            "final-frame-longer",
+            "body-length-mismatch",
+            "One byte less is announced than the final frame holds",
+            256..299,
+            |frames| (frames.to_vec(), -1),
+        ),
+    ]
+}
+
+/// A genuine final frame that takes the room of a regular one.
+fn early() -> Vec<u8> {
+    reference_message(KEY).frames(&counting_bytes(64 - 8), false).remove(0)
+}
+
+fn lie(
+    name: &str,
+    failure: &str,
+    meaning: &str,
+    plaintext: Range<u64>,
+    body: impl FnOnce(&[Vec<u8>]) -> (Vec<Vec<u8>>, i64),
+) -> RangeShape {
+    let golden = many_frames();
+    let genuine = reference_message(KEY).frames(&counting_bytes(golden.plaintext_bytes), false);
+    let (frames, off_by) = body(&genuine);
+    let whole = frames.concat();
+    let mut announced = golden.announcement.clone();
+    announced.body_bytes = u64::try_from(whole.len()).unwrap().checked_add_signed(off_by).unwrap();
+    announced.frames_root = hex::encode(merkle_root(&frames));
+    announced.parts_root = sha256_hex(&whole);
+    let range = FrameRange::of_plaintext(&announced.announcement(), plaintext.clone()).unwrap();
+    let [from, to] = [range.frames().start, range.frames().end].map(|at| usize::try_from(at).unwrap());
+    let mut proof = Vec::new();
+    beside(&frames, 0, &(from..to), &mut proof);
+    RangeShape {
+        name: name.into(),
+        meaning: meaning.into(),
+        message: golden.name,
+        announcement: Some(announced),
+        plaintext_from: plaintext.start,
+        plaintext_to: plaintext.end,
+        frames_from: range.frames().start,
+        frames_to: range.frames().end,
+        body_from: range.body_bytes().start,
+        body_to: range.body_bytes().end,
+        body: Bytes(frames[from..to].concat()),
+        proof: Bytes(proof),
+        failure: Some(failure.into()),
+    }
+}
+
+/// The proof, written plainly: the roots of the subtrees that the range does not touch.
+fn beside(frames: &[Vec<u8>], start: usize, range: &Range<usize>, proof: &mut Vec<u8>) {
+    if start + frames.len() <= range.start || range.end <= start {
+        proof.extend(merkle_root(frames));
+    } else if frames.len() > 1 {
+        let split = frames.len().next_power_of_two() / 2;
+        beside(&frames[..split], start, range, proof);
+        beside(&frames[split..], start + split, range, proof);
+    }
 }
 
 fn hostile_frames() -> [RangeShape; 6] {

@@ -130,4 +130,6 @@ fn ranges_have_limits() {
     assert_eq!(FrameIndex::from_bytes(&announced, &changed[..32]), None);
     let other = FrameRange::of_plaintext(&Message::of(&[1; 100], 64).sealed.announcement(), 0..1).unwrap();
     assert_eq!(index.prove(&other), None);
+    let proof = message.index().prove(&FrameRange::of_plaintext(&announced, 0..1).unwrap()).unwrap();
+    assert_eq!(message.open(&announced, &other, &proof), Err("range-of-another"));
 }

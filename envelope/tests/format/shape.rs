@@ -177,6 +177,9 @@ pub struct RangeShape {
     pub meaning: String,
     /// The name of the golden message.
     pub message: String,
+    /// What its uploader announced instead of the truth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<AnnouncementShape>,
     /// The bytes asked for, the end not included; likewise below.
     pub plaintext_from: u64,
     pub plaintext_to: u64,

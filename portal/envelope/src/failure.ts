@@ -30,6 +30,7 @@ export type FailureCode =
   | "frame-tampered"
   | "trailing-bytes"
   | "body-length-mismatch"
+  | "range-of-another"
   | "frames-root-mismatch"
   | "parts-root-mismatch"
   | "binding-too-long"

@@ -37,26 +37,26 @@ export function frameAad(messageId: Bytes, isFinal: boolean, sequence: number, c
   return concat(messageId, kind, u32(sequence), u32(0), u32(contentBytes));
 }
 
-/** Which frames are wanted of a body: how many, and the first one's sequence number. */
+/** Which frames are wanted of a body. */
 export interface Wanted {
+  /** The first one's sequence number. */
   readonly first: number;
   readonly count: number;
+  /** The sequence number of the frame that the announced body ends with, and the content bytes that it must have. */
+  readonly final: { readonly sequence: number; readonly contentBytes: number };
 }
-
-const ALL: Wanted = { first: 1, count: Infinity };
 
 /**
  * The frames of a body, in order; the final one ends them. `body` begins with the first frame wanted and ends with the last: fewer bytes and bytes
  * after it are failures.
  */
-export async function* framesOf(body: Body, frameBytes: number, { first, count } = ALL): AsyncGenerator<Frame, void> {
+export async function* framesOf(body: Body, frameBytes: number, wanted?: Wanted): AsyncGenerator<Frame, void> {
   const source = new Source(body);
   try {
-    for (let missing = count, sequence = first; missing > 0; sequence++, missing--) {
+    const first = wanted?.first ?? 1;
+    for (let missing = wanted?.count ?? Infinity, sequence = first; missing > 0; sequence++, missing--) {
       const frame = await readFrame(source, frameBytes, sequence);
-      if (frame.isFinal && missing > 1 && count !== Infinity) {
-        throw new EnvelopeError("truncated", `the body ends with frame ${sequence}`);
-      }
+      if (wanted !== undefined) checkKind(frame, wanted);
       yield frame;
       if (frame.isFinal) break;
     }
@@ -65,6 +65,16 @@ export async function* framesOf(body: Body, frameBytes: number, { first, count }
     }
   } finally {
     await source.close();
+  }
+}
+
+/** Of a range only the frame itself shows whether it is final where the announced body ends, and only there, and ends it exactly. */
+function checkKind({ sequence, isFinal, contentAndTag }: Frame, { final }: Wanted): void {
+  if (isFinal !== (sequence === final.sequence)) {
+    throw new EnvelopeError("truncated", `the announced body does not end as frame ${sequence} says`);
+  }
+  if (isFinal && contentAndTag.length - TAG_BYTES !== final.contentBytes) {
+    throw new EnvelopeError("body-length-mismatch", `frame ${sequence} does not end the body where it was announced to`);
   }
 }
 

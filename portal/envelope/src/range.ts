@@ -38,10 +38,10 @@ export interface FrameRange {
 export function frameRange(announcement: Announcement, asked: Span): FrameRange {
   checkAnnouncement(announcement);
   const { frameBytes, bodyBytes } = announcement;
-  const recordBytes = plaintextBytes(announcement) ?? 0;
+  const plaintext = recordBytes(announcement);
   const isRange = Number.isSafeInteger(asked.from) && Number.isSafeInteger(asked.to) && asked.from >= 0;
-  if (!isRange || asked.from >= asked.to || asked.to > recordBytes) {
-    throw new RangeError(`the range is empty or ends after the record does, which has ${recordBytes} bytes`);
+  if (!isRange || asked.from >= asked.to || asked.to > plaintext) {
+    throw new RangeError(`the range is empty or ends after the record does, which has ${plaintext} bytes`);
   }
   const stride = frameBytes + FRAME_OVERHEAD_BYTES;
   // Of the final frame's own 40 bytes, its stride has 32.
@@ -54,8 +54,13 @@ export function frameRange(announcement: Announcement, asked: Span): FrameRange 
     frames,
     of,
     body: { from: frames.from * stride, to: frames.to === of ? bodyBytes : frames.to * stride },
-    plaintext: { from: frames.from * frameBytes, to: Math.min(recordBytes, frames.to * frameBytes) },
+    plaintext: { from: frames.from * frameBytes, to: Math.min(plaintext, frames.to * frameBytes) },
   };
+}
+
+/** Plaintext bytes of the announced record. */
+function recordBytes(announcement: Announcement): number {
+  return plaintextBytes(announcement) ?? 0;
 }
 
 /** Takes a proof apart: 32 bytes for each subtree beside the range, from left to right. Throws a TypeError for other bytes. */
@@ -79,7 +84,15 @@ export async function openRange(
 ): Promise<void> {
   const { keys } = await openHeader(opening);
   const { announcement } = opening;
-  const wanted = { first: range.frames.from + 1, count: range.frames.to - range.frames.from };
+  const own = frameRange(announcement, range.plaintext);
+  if (JSON.stringify(own) !== JSON.stringify(range)) {
+    throw new EnvelopeError("range-of-another", "the range is of another announcement");
+  }
+  const wanted = {
+    first: range.frames.from + 1,
+    count: range.frames.to - range.frames.from,
+    final: { sequence: range.of, contentBytes: recordBytes(announcement) - (range.of - 1) * announcement.frameBytes },
+  };
   const leaves: Bytes[] = [];
   await openFrames(keys, announcement.messageId, framesOf(body, announcement.frameBytes, wanted), async (opened) => {
     leaves.push(opened.leaf);

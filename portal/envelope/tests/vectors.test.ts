@@ -94,7 +94,9 @@ async function range(vector: Fields): Promise<void> {
   const message = vector.text("message");
   const golden = vectorsOf("golden.json").find((each) => each.text("name") === message);
   assert.ok(golden, `no golden message ${message}`);
-  const opening = { dataKey: golden.bytes("data_key"), ...headed(golden) };
+  const truth = headed(golden);
+  const announcement = vector.has("announcement") ? announcementOf(vector) : truth.announcement;
+  const opening = { dataKey: golden.bytes("data_key"), ...truth, announcement };
   const span = (name: string) => ({ from: vector.number(`${name}_from`), to: vector.number(`${name}_to`) });
   const found = frameRange(opening.announcement, span("plaintext"));
   assert.deepEqual(found.frames, span("frames"));
