@@ -60,6 +60,10 @@ fn an_invitation_is_for_one_holder_of_its_code_and_for_a_time() {
     assert_eq!(refused(world.run(&person, with(6))), Code::WrongCode);
     let other_key = ProviderRegister { sign_key: Person::new(11).public(), ..with(5) };
     assert_eq!(refused(world.run(&person, other_key)), Code::UnknownSigner, "kid is the new key's thumbprint");
+    let member = world.member(20);
+    assert_eq!(refused(world.run(&member, with(5))), Code::UnknownSigner, "nobody registers a key that is not theirs");
+    let own = ProviderRegister { sign_key: member.public(), ..with(5) };
+    assert_eq!(refused(world.run(&member, own)), Code::UnknownSigner, "a person signs as nobody new");
     let nowhere = ProviderRegister { provider: Id::from_parts(1, [1; 10]), ..with(5) };
     assert_eq!(refused(world.run(&person, nowhere)), Code::NotFound);
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Stack;
@@ -11,11 +12,33 @@ use crate::Stack;
 #[derive(Debug, Clone, Copy)]
 pub struct Hands<'a>(pub &'a Stack);
 
+/// One thing that one role was tried on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Attempt {
+    /// Whose role.
+    pub function: String,
+    /// The IAM action.
+    pub action: String,
+    /// The template's resource, with what is meant of it.
+    pub place: String,
+    /// The call of the SDK.
+    pub operation: String,
+    /// Whether the template's policies allow it.
+    pub granted: bool,
+    /// Whether the deployed role was allowed it.
+    pub allowed: bool,
+}
+
 impl Hands<'_> {
     /// Does one thing (`tests/hands.py` lists them) and returns what came of it.
     pub fn try_do(self, question: &Value) -> Result<Value, String> {
+        self.ask("tests/hands.py", question)
+    }
+
+    /// Asks a script of ours, in the local stack's Python.
+    fn ask(self, script: &str, question: &Value) -> Result<Value, String> {
         let stack = self.0;
-        let script = stack.workspace.root().join("tests/hands.py");
+        let script = stack.workspace.root().join(script);
         let mut child = Command::new(stack.workspace.python())
             .arg(script)
             .envs(stack.endpoint.environment())
@@ -102,6 +125,13 @@ impl Hands<'_> {
         let name = &self.0.outputs.functions[function];
         let answer = self.act(&json!({"do": "may", "function": name, "attempts": attempts}));
         serde_json::from_value(answer).expect("booleans")
+    }
+
+    /// Everything that each function's role was tried on, with what the template grants (`tests/rights.py`). Needs an uploaded record and a request.
+    pub fn rights(self) -> Vec<Attempt> {
+        let question = json!({"template": self.0.workspace.template(), "functions": self.0.outputs.functions});
+        let rows = self.ask("tests/rights.py", &question).unwrap_or_else(|error| panic!("rights: {error}"));
+        serde_json::from_value(rows).expect("attempts")
     }
 
     /// Opens header || body with the official SDK, through KMS; the plaintext's SHA-256, hex.

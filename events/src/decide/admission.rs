@@ -40,8 +40,9 @@ impl<'a> Signer<'a> {
 
 /// Finds the signer of a command and verifies the signature.
 pub fn authenticate<'a>(view: &'a View, command: &Command) -> Result<Signer<'a>, Refusal> {
-    if let (Action::ProviderRegister(register), Kid::Key(kid)) = (&command.action, command.kid()) {
-        if kid != Thumbprint::of(&register.sign_key) {
+    if let Action::ProviderRegister(register) = &command.action {
+        // Only the new key itself proves that whoever registers it holds it: no person of another provider signs for it.
+        if command.kid() != Kid::Key(Thumbprint::of(&register.sign_key)) {
             return Err(Code::UnknownSigner.into());
         }
         command.jws().verify(&register.sign_key)?;
