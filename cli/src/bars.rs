@@ -9,7 +9,8 @@ use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressState, Pro
 
 /// How often a plain line is written.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-const BAR: &str = "{msg:>11} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {left} left";
+/// The bar takes what the words leave of the line, so that it never wraps.
+const BAR: &str = "{msg:>11} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {left} left";
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -34,6 +35,9 @@ pub struct Bars {
 struct Current {
     bar: ProgressBar,
     doing: &'static str,
+    began: Instant,
+    /// Where it began: what was there before says nothing about how fast it goes.
+    from: u64,
     said: Instant,
 }
 
@@ -48,14 +52,32 @@ impl Bars {
 }
 
 impl Current {
+    /// How far it is, how fast it went on the whole, and how long the rest takes at that rate.
     fn say(&mut self) {
         self.said = Instant::now();
-        let bar = &self.bar;
-        let (done, total) = (BinaryBytes(bar.position()), BinaryBytes(bar.length().unwrap_or_default()));
-        // A rate below a byte a second is shown as none.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let rate = BinaryBytes(bar.per_sec() as u64);
-        eprintln!("{} {done} of {total}, {rate}/s, {} left", self.doing, left(bar.eta()));
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let new = done.saturating_sub(self.from);
+        let rate = u128::from(new) * 1000 / self.began.elapsed().as_millis().max(1);
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+        let so_far = format!("{} {} of {}", self.doing, BinaryBytes(done), BinaryBytes(total));
+        match total.saturating_sub(done).checked_div(rate) {
+            Some(seconds) => {
+                eprintln!("{so_far}, {}/s, {} left", BinaryBytes(rate), left(Duration::from_secs(seconds)));
+            }
+            None => eprintln!("{so_far}"),
+        }
+    }
+
+    /// How it ended.
+    fn say_end(&self) {
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let took = left(self.began.elapsed());
+        let (done_bytes, total_bytes) = (BinaryBytes(done), BinaryBytes(total));
+        if done >= total {
+            eprintln!("{} {total_bytes}: done in {took}", self.doing);
+        } else {
+            eprintln!("{} stopped at {done_bytes} of {total_bytes} after {took}", self.doing);
+        }
     }
 }
 
@@ -79,9 +101,9 @@ impl Progress for Bars {
             bar.set_style(style.with_key("left", time_left));
         }
         bar.set_message(doing);
-        // What was there before says nothing about how fast it goes.
         bar.reset_eta();
-        self.current().replace(Current { bar, doing, said: Instant::now() });
+        let now = Instant::now();
+        self.current().replace(Current { bar, doing, began: now, from: done_bytes, said: now });
     }
 
     fn advance(&self, bytes: u64) {
@@ -101,9 +123,9 @@ impl Progress for Bars {
 
     fn end(&self) {
         let current = self.current().take();
-        if let Some(mut current) = current {
+        if let Some(current) = current {
             if self.show == Show::Plain {
-                current.say();
+                current.say_end();
             }
             current.bar.finish_and_clear();
         }

@@ -279,7 +279,7 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "Write a query like 'modality:mri AND (body:brain OR body:neck)'.",
             Self::Blind(_) => "Use 1 to 32 terms.",
             Self::File { .. } => "Check the name and that the file is yours to use.",
-            Self::FileExists(_) => "Choose another file; a wallet is never replaced.",
+            Self::FileExists(_) => "Choose another file; a file that holds keys is never replaced.",
             Self::OutExists(_) => "Choose another name, or say --force to replace it.",
             Self::NotAFile { .. } => "Name a file.",
             Self::MediaType(_) => {

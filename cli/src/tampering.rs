@@ -128,7 +128,8 @@ pub(crate) fn of_opening(error: OpenError) -> Result<Tampering, std::io::Error> 
         OpenError::Frames(error) => Tampering::BodyFrames(error),
         OpenError::FrameTampered { frame } => Tampering::BodyFrame(frame),
         OpenError::BodyLengthMismatch { announced, found } => Tampering::BodyLength { announced, found },
-        OpenError::FramesRootMismatch => Tampering::FramesRoot,
+        // No range is read here; one of another announcement would be of other frames.
+        OpenError::FramesRootMismatch | OpenError::RangeOfAnother => Tampering::FramesRoot,
         OpenError::PartsRootMismatch => Tampering::BodyChecksum,
     })
 }
