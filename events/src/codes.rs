@@ -137,6 +137,8 @@ codes! {
         "Send it with the one PUT that its announcement was answered with; announce it again for a fresh address.";
     UploadUnknown = "upload-unknown", 410, "There is no such multipart upload any more",
         "Ask for parts without an upload_id; a new upload begins, and the parts are sent again.";
+    TooManyUploads = "too-many-uploads", 409, "Too many uploads of this body were begun and not completed",
+        "Use the upload_id that an earlier answer gave, or wait until the announcement expires and announce the upload again.";
     UploadIncomplete = "upload-incomplete", 409, "Parts of the upload are missing or are not the announced ones",
         "Ask for every part's address again, send those that get one, and complete the upload once more.";
     OwnRecord = "own-record", 409, "The record belongs to your own provider",

@@ -10,7 +10,9 @@ use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use zeroize::Zeroizing;
 
-pub use blobs::{BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoredPart};
+pub use blobs::{
+    Aborted, BlobHead, Blobs, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, Presigned, StoredPart,
+};
 
 /// Why a call to a service did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use chartseal_events::command::Announcement;
 use chartseal_events::state::{AnnouncedStatus, Record};
 use chartseal_events::{Code, EventRef, Observation, StreamId};
 use chartseal_infra::BlobKey;
-use chartseal_infra::ports::{Blobs, Clock, EventStore};
+use chartseal_infra::ports::{Aborted, Blobs, Clock, EventStore};
 use chartseal_infra::road::{Failure, observe};
 
 use crate::look;
@@ -28,14 +28,19 @@ pub enum Orphans {
 pub enum Settled {
     /// It is there and matches; this says so.
     Uploaded(EventRef),
-    /// It had been settled as uploaded before.
-    Already,
+    /// It had been settled as uploaded before, at this time (Unix milliseconds).
+    Already {
+        /// When.
+        at_ms: u64,
+    },
     /// It has not come yet, and may.
     Waiting,
     /// Something else is there than was announced; nothing was recorded, and it may not be waited for any more.
     Mismatch,
     /// It is no longer waited for.
     Expired,
+    /// It is settled, but so many uploads in parts were begun under its key that not all are aborted yet: settle it again.
+    Unfinished,
     /// Nobody announced it.
     Unknown,
 }
@@ -45,10 +50,11 @@ impl Settled {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Uploaded(_) => "uploaded",
-            Self::Already => "already-uploaded",
+            Self::Already { .. } => "already-uploaded",
             Self::Waiting => "waiting",
             Self::Mismatch => "upload-mismatch",
             Self::Expired => "expired",
+            Self::Unfinished => "unfinished",
             Self::Unknown => "unknown",
         }
     }
@@ -90,12 +96,13 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     let (record, announced) = (upload.record, upload.announced);
     match stand.status {
         AnnouncedStatus::Uploaded => {
-            abort_unfinished(blobs, upload, &stand, orphans).await?;
-            return Ok(Settled::Already);
+            let ended = abort_unfinished(blobs, upload, &stand, orphans).await?;
+            let already = Settled::Already { at_ms: stand.uploaded_at_ms.unwrap_or_default() };
+            return Ok(if ended { already } else { Settled::Unfinished });
         }
         AnnouncedStatus::Expired => {
-            remove_orphan(blobs, upload, &stand, orphans).await?;
-            return Ok(Settled::Expired);
+            let ended = remove_orphan(blobs, upload, &stand, orphans).await?;
+            return Ok(if ended { Settled::Expired } else { Settled::Unfinished });
         }
         AnnouncedStatus::Pending => {}
     }
@@ -104,8 +111,11 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     if let Some(head) = head.filter(|_| !mismatch) {
         let found = Observation::ObjectFound { record, announced, version_id: head.version_id };
         let taken = observe(events, clock, &found).await?;
-        abort_unfinished(blobs, upload, &stand, orphans).await?;
-        return Ok(if taken.repeated { Settled::Already } else { Settled::Uploaded(taken.event.at) });
+        return Ok(match abort_unfinished(blobs, upload, &stand, orphans).await? {
+            false => Settled::Unfinished,
+            true if taken.repeated => Settled::Already { at_ms: clock.now_ms() },
+            true => Settled::Uploaded(taken.event.at),
+        });
     }
     if mismatch {
         // Presigned calls take nothing else, so somebody went another way.
@@ -113,8 +123,8 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     }
     if stand.other_uploaded || clock.now_ms() >= stand.expires_at_ms {
         observe(events, clock, &Observation::ObjectMissing { record, announced }).await?;
-        remove_orphan(blobs, upload, &stand, orphans).await?;
-        return Ok(Settled::Expired);
+        let ended = remove_orphan(blobs, upload, &stand, orphans).await?;
+        return Ok(if ended { Settled::Expired } else { Settled::Unfinished });
     }
     Ok(if mismatch { Settled::Mismatch } else { Settled::Waiting })
 }
@@ -124,6 +134,8 @@ struct Stand<'a> {
     announcement: &'a Announcement,
     status: AnnouncedStatus,
     expires_at_ms: u64,
+    /// When the version's body was found, of whatever announcement.
+    uploaded_at_ms: Option<u64>,
     other_uploaded: bool,
 }
 
@@ -135,44 +147,47 @@ impl<'a> Stand<'a> {
             announcement: &announced.announcement,
             status: announced.status,
             expires_at_ms: announced.expires_at_ms,
+            uploaded_at_ms: version.uploaded.as_ref().map(|uploaded| uploaded.at_ms),
             other_uploaded: version.uploaded.as_ref().is_some_and(|uploaded| uploaded.announced != upload.announced),
         })
     }
 }
 
-/// Aborts whatever was begun under an announcement that is settled: an upload whose answer was lost, or that was given up.
+/// Aborts whatever was begun under an announcement that is settled: an upload whose answer was lost, or that was given up. Whether none is left.
 async fn abort_unfinished<B: Blobs>(
     blobs: &B,
     upload: BlobKey,
     stand: &Stand<'_>,
     orphans: Orphans,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if orphans == Orphans::Leave || stand.announcement.parts().is_none() {
-        return Ok(());
+        return Ok(true);
     }
-    let aborted = blobs.abort_uploads(&upload.to_string()).await?;
-    if aborted > 0 {
-        tracing::info!(upload.key = %upload, upload.aborted = aborted, "unfinished uploads were aborted");
+    let Aborted { count, more } = blobs.abort_uploads(&upload.to_string()).await?;
+    if count > 0 {
+        tracing::info!(upload.key = %upload, upload.aborted = count, upload.more = more, "unfinished uploads were aborted");
     }
-    Ok(())
+    Ok(!more)
 }
 
-/// Deletes what is stored under the key of an announcement that is recorded as expired.
+/// Deletes what is stored under the key of an announcement that is recorded as expired. Whether nothing is left.
 async fn remove_orphan<B: Blobs>(
     blobs: &B,
     upload: BlobKey,
     stand: &Stand<'_>,
     orphans: Orphans,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if orphans == Orphans::Leave {
-        return Ok(());
+        return Ok(true);
     }
     // First, so that none is completed after the look for an object.
-    abort_unfinished(blobs, upload, stand, orphans).await?;
+    if !abort_unfinished(blobs, upload, stand, orphans).await? {
+        return Ok(false);
+    }
     let key = upload.to_string();
     if let Some(head) = blobs.head(&key).await? {
         blobs.delete(&key, &head.version_id).await?;
         tracing::info!(upload.key = %upload, "an orphaned object was deleted");
     }
-    Ok(())
+    Ok(true)
 }

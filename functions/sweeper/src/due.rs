@@ -1,5 +1,7 @@
 //! What is due: deadlines of uploads, requests and grants, and items that were put off.
 
+use std::future::ready;
+
 use chartseal_events::event::Outcome;
 use chartseal_events::{Code, Id, Observation, StreamId};
 use chartseal_infra::ports::{Blobs, Clock, Due, EventStore, Index, StoreError, WorkList, Workflow};
@@ -25,8 +27,10 @@ where
         while !self.over(start_ms, RUN_MS) {
             let items = self.react.work.due(start_ms, BATCH).await?;
             let last = items.len() < BATCH as usize;
-            let work = items.into_iter().map(|item| async move { (item, self.deal_with(item).await) });
-            let dealt: Vec<_> = futures_util::stream::iter(work).buffer_unordered(MAX_CONCURRENT).collect().await;
+            // What a batch does not come to is still due in the next run.
+            let begun = futures_util::stream::iter(items).take_while(|_| ready(!self.over(start_ms, RUN_MS)));
+            let work = begun.map(|item| async move { (item, self.deal_with(item).await) });
+            let dealt: Vec<_> = work.buffer_unordered(MAX_CONCURRENT).collect().await;
             for (item, result) in dealt {
                 match result {
                     Ok(()) => report.ended += 1,

@@ -3,7 +3,8 @@
 //! 1. `heal`: every event since the cursor, but for the last half minute, is reacted to once more; announced uploads are looked for in S3.
 //! 2. `due`: uploads that never came, requests that nobody decided, grants that are over; and whatever failed before.
 //!
-//! Work of one run is bounded by time, and progress is kept. One item's failure never stops the others: it is put off, and counted, and a run
+//! Work of one run is bounded by time, and progress is kept; so is the work on one item, by number (an abort ends 100 uploads of a key at most, and
+//! the rest a minute later). One item's failure never stops the others: it is put off, and counted, and a run
 //! with failures fails at its end, so that the alarm sees it. Everything here can be done twice.
 #![forbid(unsafe_code)]
 

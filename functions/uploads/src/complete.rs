@@ -1,12 +1,12 @@
 //! All parts have been sent: if they are exactly the announced ones, S3 puts the object together. commit hears of it from S3 and compares again.
 
 use chartseal_events::wire::{CompleteRequest, CompletedUpload};
-use chartseal_events::{Code, strict};
+use chartseal_events::{Bytes, Code, Refusal};
 use chartseal_http::{Answer, Failure, Incoming, PathValues};
 use chartseal_infra::ports::{Blobs, Checksum, Clock, Completion, EventStore, PartsUpload, StoredPart};
 
 use crate::Uploads;
-use crate::run::{Run, Sender, check_upload_id};
+use crate::run::{Asked, Run, check_upload_id};
 
 /// Parts of which S3 is asked at once; it lists no more.
 const PAGE: u32 = 1_000;
@@ -27,10 +27,7 @@ pub async fn complete<E: EventStore, B: Blobs, C: Clock>(
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let now_ms = vault.clock.now_ms();
-    let sender = Sender::of(vault, incoming, path, now_ms).await?;
-    let asked: CompleteRequest = strict::parse(&incoming.body).map_err(|_| Code::MalformedJson)?;
-    check_upload_id(&asked.upload_id)?;
-    let run = Run::find(vault, sender, (asked.version, asked.message_id), now_ms).await?;
+    let (asked, run) = Run::of_call::<CompleteRequest, _, _, _>(vault, incoming, path, now_ms).await?;
     if run.is_uploaded() {
         return stored();
     }
@@ -53,6 +50,16 @@ pub async fn complete<E: EventStore, B: Blobs, C: Clock>(
             Ok(Some(head)) if run.is(&head) => stored(),
             _ => Err(error.into()),
         },
+    }
+}
+
+impl Asked for CompleteRequest {
+    fn run(&self) -> (u32, Bytes<32>) {
+        (self.version, self.message_id)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        check_upload_id(&self.upload_id)
     }
 }
 

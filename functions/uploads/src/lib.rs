@@ -2,7 +2,8 @@
 //!
 //! Nothing is written to the vault here, and nothing decided: what may be uploaded is in the signed announcement, what became of it is for commit.
 //! The function keeps no state either; the client holds S3's upload id, which is good for the announced object's key alone. So every call may be
-//! repeated, and a call whose answer was lost costs at most the parts that were sent.
+//! repeated, and a call whose answer was lost costs at most the parts that were sent. A beginning can be repeated until 16 uploads of one body are
+//! unfinished: whoever loses so many answers is no client that means to send it.
 //!
 //! In scope: where to send which part; which parts are there; putting the object together once they are exactly the announced ones. Out of scope:
 //! announcing (`records`), `record.uploaded.v1` (`commit`), aborting (`sweeper`: this role may not).
@@ -11,7 +12,8 @@
 //!
 //! | route | DynamoDB | S3 |
 //! |---|---|---|
-//! | `/upload/parts` of a new upload | 1 query | 1 CreateMultipartUpload |
+//! | `/upload/parts` of a new upload | 1 query | 1 ListMultipartUploads, 1 CreateMultipartUpload |
+//! | the same where 16 are unfinished | 1 query | 1 ListMultipartUploads |
 //! | `/upload/parts` of an upload | 1 query | 1 ListParts |
 //! | the same where S3 does not know the upload | 1 query | 1 ListParts, 1 HEAD |
 //! | `/upload/complete` of *n* parts | 1 query | ⌈n / 1,000⌉ ListParts, 1 CompleteMultipartUpload |
@@ -73,6 +75,7 @@ pub const ROUTES: &[Route<Call>] = &[
             Code::UploadExpired,
             Code::UploadUnknown,
             Code::UploadMismatch,
+            Code::TooManyUploads,
         ],
     ),
     read(

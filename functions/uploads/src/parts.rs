@@ -2,18 +2,21 @@
 
 use chartseal_events::limits::{MAX_PARTS, MAX_PARTS_ASKED};
 use chartseal_events::wire::{PartCall, PartDigest, PartsRequest, PartsResponse};
-use chartseal_events::{Code, Hash, Refusal, strict};
+use chartseal_events::{Bytes, Code, Hash, Refusal};
 use chartseal_http::{Answer, Failure, Incoming, PathValues, presigned};
 use chartseal_infra::ports::{Blobs, Clock, EventStore, Part, StoredPart};
 
 use crate::Uploads;
-use crate::run::{Run, Sender, check_upload_id};
+use crate::run::{Asked, Run, check_upload_id};
+
+/// Most unfinished uploads of one body. Several that begin at the same time can be a few more.
+const MAX_UNFINISHED: usize = 16;
 
 /// Get the addresses of parts
 ///
 /// Needs a read token of a member of the record's owner, for POST and this path. Names 1 to 100 parts of an announced body of more than 64 MiB, by rising
 /// number, with the SHA-256 of each. Without `upload_id` a new multipart upload begins; with it, parts that S3 has already get no call. An address takes
-/// exactly the part's bytes, and lives 15 minutes at most; ask again for a fresh one.
+/// exactly the part's bytes, and lives 15 minutes at most; ask again for a fresh one. At most 16 uploads of a body are unfinished at a time.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/records/{id}/upload/parts", tag = "records", request_body = PartsRequest,
     params(("id" = String, Path, description = "The record's id.")),
@@ -25,15 +28,12 @@ pub async fn parts<E: EventStore, B: Blobs, C: Clock>(
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let now_ms = vault.clock.now_ms();
-    let sender = Sender::of(vault, incoming, path, now_ms).await?;
-    let asked: PartsRequest = strict::parse(&incoming.body).map_err(|_| Code::MalformedJson)?;
-    check(&asked)?;
-    let run = Run::find(vault, sender, (asked.version, asked.message_id), now_ms).await?;
+    let (asked, run) = Run::of_call::<PartsRequest, _, _, _>(vault, incoming, path, now_ms).await?;
     let life_s = run.life_s(now_ms)?;
     let wanted = asked.parts.iter().map(|digest| part(&run, digest)).collect::<Result<Vec<_>, _>>()?;
 
     let (upload_id, there) = match asked.upload_id {
-        None => (vault.blobs.begin_upload(&run.key).await?, There::Parts(Vec::new())),
+        None => (begin(vault, &run).await?, There::Parts(Vec::new())),
         Some(id) => {
             let there = there(vault, &run, &id, &wanted).await?;
             (id, there)
@@ -49,6 +49,14 @@ pub async fn parts<E: EventStore, B: Blobs, C: Clock>(
         calls.push(PartCall { number: part.number, call: call.map(presigned) });
     }
     Answer::ok(&PartsResponse { upload_id, parts: calls })
+}
+
+/// Begins an upload, unless too many were begun: the sweeper has to abort every one of them.
+async fn begin<E, B: Blobs, C>(vault: &Uploads<E, B, C>, run: &Run) -> Result<String, Failure> {
+    if vault.blobs.count_uploads(&run.key, MAX_UNFINISHED + 1).await? >= MAX_UNFINISHED {
+        return Err(Code::TooManyUploads.into());
+    }
+    Ok(vault.blobs.begin_upload(&run.key).await?)
 }
 
 /// What S3 has of a body.
@@ -85,15 +93,20 @@ async fn there<E, B: Blobs, C>(
     Ok(There::Body)
 }
 
-/// What can be refused without looking at anything.
-fn check(asked: &PartsRequest) -> Result<(), Refusal> {
-    if let Some(id) = &asked.upload_id {
-        check_upload_id(id)?;
+impl Asked for PartsRequest {
+    fn run(&self) -> (u32, Bytes<32>) {
+        (self.version, self.message_id)
     }
-    let rising = asked.parts.windows(2).all(|pair| pair[0].number < pair[1].number);
-    let in_range = asked.parts.iter().all(|part| (1..=MAX_PARTS).contains(&part.number));
-    let sound = (1..=MAX_PARTS_ASKED).contains(&asked.parts.len()) && rising && in_range;
-    if sound { Ok(()) } else { Err(Refusal::field(Code::BadField, "parts")) }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if let Some(id) = &self.upload_id {
+            check_upload_id(id)?;
+        }
+        let rising = self.parts.windows(2).all(|pair| pair[0].number < pair[1].number);
+        let in_range = self.parts.iter().all(|part| (1..=MAX_PARTS).contains(&part.number));
+        let sound = (1..=MAX_PARTS_ASKED).contains(&self.parts.len()) && rising && in_range;
+        if sound { Ok(()) } else { Err(Refusal::field(Code::BadField, "parts")) }
+    }
 }
 
 /// A part of the announced body. What its bytes are, only the whole announcement says; that is looked at when all are there.

@@ -3,19 +3,29 @@
 use chartseal_events::command::Announcement;
 use chartseal_events::limits::MAX_UPLOAD_ID_BYTES;
 use chartseal_events::state::{Announced, AnnouncedStatus, Version};
-use chartseal_events::{Bytes, Code, Id, Refusal, StreamId};
+use chartseal_events::{Bytes, Code, Id, Refusal, StreamId, strict};
 use chartseal_http::{Failure, Incoming, PathValues, Reader, reader};
 use chartseal_infra::ports::{BlobHead, Blobs, Clock, EventStore, PartsUpload};
 use chartseal_infra::{BlobKey, road};
+use serde::de::DeserializeOwned;
 
 use crate::Uploads;
 
 /// Longest life of a part's URL, milliseconds. It is given again for the same part.
 const MAX_PART_LIFE_MS: u64 = 15 * 60 * 1000;
 
+/// What is asked about a run.
+pub(crate) trait Asked: DeserializeOwned {
+    /// The version that the run is of, and the run's message id.
+    fn run(&self) -> (u32, Bytes<32>);
+
+    /// What can be refused without looking at anything.
+    fn check(&self) -> Result<(), Refusal>;
+}
+
 /// Who calls, and about which record.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sender {
+struct Sender {
     provider: Id,
     record: Id,
 }
@@ -48,7 +58,7 @@ enum Stand {
 
 impl Sender {
     /// Checks the read token. Only members of providers own records.
-    pub(crate) async fn of<E: EventStore, B, C: Clock>(
+    async fn of<E: EventStore, B, C: Clock>(
         vault: &Uploads<E, B, C>,
         incoming: &Incoming,
         path: &PathValues,
@@ -62,8 +72,22 @@ impl Sender {
 }
 
 impl Run {
+    /// Who calls, what they ask, and the run that it is about: what both routes begin with.
+    pub(crate) async fn of_call<A: Asked, E: EventStore, B, C: Clock>(
+        vault: &Uploads<E, B, C>,
+        incoming: &Incoming,
+        path: &PathValues,
+        now_ms: u64,
+    ) -> Result<(A, Self), Failure> {
+        let sender = Sender::of(vault, incoming, path, now_ms).await?;
+        let asked: A = strict::parse(&incoming.body).map_err(|_| Code::MalformedJson)?;
+        asked.check()?;
+        let run = Self::find(vault, sender, asked.run(), now_ms).await?;
+        Ok((asked, run))
+    }
+
     /// Finds the run in the record's stream. To strangers there is no record.
-    pub(crate) async fn find<E: EventStore, B, C: Clock>(
+    async fn find<E: EventStore, B, C: Clock>(
         vault: &Uploads<E, B, C>,
         sender: Sender,
         (version, message_id): (u32, Bytes<32>),

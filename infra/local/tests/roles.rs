@@ -57,7 +57,8 @@ fn only_issue_key_opens_data_keys_and_it_cannot_read_blobs() {
 #[test]
 fn whoever_begins_uploads_writes_no_table_and_only_the_sweeper_ends_what_others_began() {
     assert_eq!(granted(&["s3:ListMultipartUploadParts"]), ["uploads"]);
-    for action in ["s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads", "s3:DeleteObject"] {
+    assert_eq!(granted(&["s3:ListBucketMultipartUploads"]), ["sweeper", "uploads"]);
+    for action in ["s3:AbortMultipartUpload", "s3:DeleteObject"] {
         assert_eq!(granted(&[action]), ["sweeper"], "{action}");
     }
     let functions = functions();

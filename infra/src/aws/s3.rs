@@ -9,22 +9,20 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
-use aws_sdk_s3::types::{
-    self, ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart, MultipartUpload,
-};
+use aws_sdk_s3::types::{self, ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::failure::{unavailable, unusable};
 use crate::layout::{MAX_LISTED_PARTS, MAX_PRESIGN_S};
-use crate::ports::{BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
+use crate::ports::{
+    Aborted, BlobHead, Blobs, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, Presigned, StoreError, StoredPart,
+};
 
 const SERVICE: &str = "S3";
 /// Putting an object of many parts together takes S3 seconds; every other call of ours takes it milliseconds.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How many times uploads are listed before an abort gives up; S3 lists 1,000 at a time, and those that were aborted no more.
-const MAX_UPLOAD_PAGES: usize = 10;
 
 /// The bucket of bodies.
 #[derive(Debug, Clone)]
@@ -97,12 +95,13 @@ fn content_length(size_bytes: u64) -> Result<i64, StoreError> {
 }
 
 impl S3Blobs {
-    /// Uploads whose keys begin like this, the exact key's first; and whether there are more.
-    async fn unfinished(&self, key: &str) -> Result<(Vec<MultipartUpload>, bool), StoreError> {
+    /// The ids of exactly this key's unfinished uploads, at most so many, by one call: of the keys that begin like it, S3 lists it first.
+    async fn unfinished(&self, key: &str, most: usize) -> Result<Vec<String>, StoreError> {
         let call = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(key);
+        let call = call.max_uploads(i32::try_from(most).unwrap_or(i32::MAX));
         let page = call.send().await.map_err(|error| unavailable(SERVICE, &error))?;
-        let more = page.is_truncated().unwrap_or(false);
-        Ok((page.uploads.unwrap_or_default(), more))
+        let ours = page.uploads.unwrap_or_default().into_iter().filter(|upload| upload.key() == Some(key));
+        Ok(ours.filter_map(|upload| upload.upload_id).take(most).collect())
     }
 
     async fn abort(&self, key: &str, id: &str) -> Result<(), StoreError> {
@@ -168,6 +167,10 @@ impl Blobs for S3Blobs {
         Ok(())
     }
 
+    async fn count_uploads(&self, key: &str, most: usize) -> Result<usize, StoreError> {
+        Ok(self.unfinished(key, most).await?.len())
+    }
+
     async fn begin_upload(&self, key: &str) -> Result<String, StoreError> {
         let call = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
         let call = call.checksum_algorithm(ChecksumAlgorithm::Sha256).checksum_type(ChecksumType::Composite);
@@ -230,25 +233,13 @@ impl Blobs for S3Blobs {
         }
     }
 
-    async fn abort_uploads(&self, key: &str) -> Result<usize, StoreError> {
-        let mut aborted = 0;
-        for _ in 0..MAX_UPLOAD_PAGES {
-            let (uploads, more) = self.unfinished(key).await?;
-            let ours: Vec<&str> = uploads
-                .iter()
-                .filter(|upload| upload.key() == Some(key))
-                .filter_map(|upload| upload.upload_id())
-                .collect();
-            for id in &ours {
-                self.abort(key, id).await?;
-            }
-            aborted += ours.len();
-            // Of the keys that begin like this one it comes first itself: on a page that has others there is no more of it.
-            if !more || ours.len() < uploads.len() {
-                return Ok(aborted);
-            }
+    async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
+        let ids = self.unfinished(key, MAX_ABORTED + 1).await?;
+        let now = ids.len().min(MAX_ABORTED);
+        for id in &ids[..now] {
+            self.abort(key, id).await?;
         }
-        Err(unusable(SERVICE, "more unfinished uploads of one key than can be aborted at once"))
+        Ok(Aborted { count: now, more: ids.len() > now })
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use super::lost;
-use crate::ports::{BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
+use crate::ports::{Aborted, BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
 
 /// A kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub enum BlobCall {
     Head,
     /// [`Blobs::delete`]
     Delete,
+    /// [`Blobs::count_uploads`]
+    Count,
     /// [`Blobs::begin_upload`]
     Begin,
     /// [`Blobs::stored_parts`]
@@ -118,6 +120,10 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         self.call(BlobCall::Delete, self.blobs.delete(key, version_id)).await
     }
 
+    async fn count_uploads(&self, key: &str, most: usize) -> Result<usize, StoreError> {
+        self.call(BlobCall::Count, self.blobs.count_uploads(key, most)).await
+    }
+
     async fn begin_upload(&self, key: &str) -> Result<String, StoreError> {
         self.call(BlobCall::Begin, self.blobs.begin_upload(key)).await
     }
@@ -144,7 +150,7 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         self.call(BlobCall::Complete, self.blobs.complete_upload(upload, parts)).await
     }
 
-    async fn abort_uploads(&self, key: &str) -> Result<usize, StoreError> {
+    async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
         self.call(BlobCall::Abort, self.blobs.abort_uploads(key)).await
     }
 }

@@ -10,7 +10,9 @@ use chartseal_events::Hash;
 use super::parts::Assembled;
 use super::{MemoryVault, World};
 use crate::layout::{MAX_PRESIGN_S, SHA256_HEADER};
-use crate::ports::{BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
+use crate::ports::{
+    Aborted, BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart,
+};
 
 const SCHEME: &str = "memory://blobs/";
 /// What makes a signature; a constant, since nobody attacks a test.
@@ -203,6 +205,10 @@ impl Blobs for MemoryVault {
         Ok(())
     }
 
+    async fn count_uploads(&self, key: &str, most: usize) -> Result<usize, StoreError> {
+        Ok(self.number_of_uploads(key).min(most))
+    }
+
     async fn begin_upload(&self, key: &str) -> Result<String, StoreError> {
         Ok(self.new_upload(key))
     }
@@ -240,7 +246,7 @@ impl Blobs for MemoryVault {
         Ok(self.assemble(upload, parts))
     }
 
-    async fn abort_uploads(&self, key: &str) -> Result<usize, StoreError> {
+    async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
         Ok(self.drop_uploads(key))
     }
 }

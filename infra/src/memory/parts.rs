@@ -8,7 +8,7 @@ use chartseal_events::Hash;
 use super::MemoryVault;
 use super::blobs::HttpAnswer;
 use crate::layout::MAX_LISTED_PARTS;
-use crate::ports::{Checksum, Completion, Part, PartsUpload, StoredPart};
+use crate::ports::{Aborted, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, StoredPart};
 
 /// An unfinished upload.
 pub(super) struct Upload {
@@ -101,11 +101,19 @@ impl MemoryVault {
         Completion::Done
     }
 
-    pub(super) fn drop_uploads(&self, key: &str) -> usize {
+    pub(super) fn number_of_uploads(&self, key: &str) -> usize {
+        self.world().uploads.values().filter(|upload| upload.key == key).count()
+    }
+
+    pub(super) fn drop_uploads(&self, key: &str) -> Aborted {
         let mut world = self.world();
-        let before = world.uploads.len();
-        world.uploads.retain(|_, upload| upload.key != key);
-        before - world.uploads.len()
+        let ours = world.uploads.iter().filter(|(_, upload)| upload.key == key).map(|(number, _)| *number);
+        let ours: Vec<u64> = ours.take(MAX_ABORTED + 1).collect();
+        let count = ours.len().min(MAX_ABORTED);
+        for number in &ours[..count] {
+            world.uploads.remove(number);
+        }
+        Aborted { count, more: ours.len() > count }
     }
 }
 

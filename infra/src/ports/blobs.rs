@@ -98,6 +98,18 @@ pub struct StoredPart {
     pub etag: String,
 }
 
+/// Most uploads that one [`Blobs::abort_uploads`] aborts.
+pub const MAX_ABORTED: usize = 100;
+
+/// What came of aborting a key's unfinished uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aborted {
+    /// How many were aborted.
+    pub count: usize,
+    /// Whether there are more, for another call.
+    pub more: bool,
+}
+
 /// What came of completing an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
@@ -138,6 +150,9 @@ pub trait Blobs: Send + Sync {
     /// Deletes one version of an object for good.
     fn delete(&self, key: &str, version_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// How many unfinished uploads there are of exactly this key, as far as `most` (1,000 at most). One call of S3.
+    fn count_uploads(&self, key: &str, most: usize) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
     /// Begins an upload in parts, each with its SHA-256, and gives its id. Every call begins another one: where the answer is lost, an upload is left
     /// that nobody knows the id of, until [`Blobs::abort_uploads`].
     fn begin_upload(&self, key: &str) -> impl Future<Output = Result<String, StoreError>> + Send;
@@ -167,7 +182,7 @@ pub trait Blobs: Send + Sync {
         parts: &[StoredPart],
     ) -> impl Future<Output = Result<Completion, StoreError>> + Send;
 
-    /// Aborts every unfinished upload of exactly this key, and says how many there were. A part that is on its way may arrive after that and keep its
-    /// upload's bytes: do it again when no URL is alive.
-    fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    /// Aborts unfinished uploads of exactly this key, at most [`MAX_ABORTED`], so that a call's length is bounded; and says whether there are more. A
+    /// part that is on its way may arrive after that and keep its upload's bytes: do it again when no URL is alive.
+    fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<Aborted, StoreError>> + Send;
 }

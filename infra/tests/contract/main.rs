@@ -70,6 +70,7 @@ contract! {
         parts:
             a_part_takes_its_own_bytes_and_no_others, a_parts_address_ends, parts_are_listed_by_number,
             a_body_is_put_together_of_its_parts_once, an_object_that_is_there_stays_what_it_was, one_part_is_not_one_put,
-            parts_that_are_not_there_make_no_object, an_upload_is_of_one_key, aborting_ends_every_upload_of_exactly_this_key;
+            parts_that_are_not_there_make_no_object, an_upload_is_of_one_key, aborting_ends_every_upload_of_exactly_this_key,
+            uploads_of_exactly_this_key_are_counted_as_far_as_asked, one_abort_takes_so_many_uploads_and_says_that_there_are_more;
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chartseal_events::Hash;
-use chartseal_infra::ports::{Blobs as _, Checksum, Completion, Part, PartsUpload, Presigned, StoredPart};
+use chartseal_infra::ports::{
+    Aborted, Blobs as _, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, Presigned, StoredPart,
+};
 
 use crate::subject::{Subject, id};
 
@@ -208,7 +210,7 @@ pub async fn aborting_ends_every_upload_of_exactly_this_key(subject: &impl Subje
     assert_eq!(put(subject, PartsUpload { key: &key, id: &ids[0] }, 1, b"begun").await, 200);
     let neighbour = blobs.begin_upload(&longer).await.expect("begins");
 
-    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), 2);
+    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), Aborted { count: 2, more: false });
     for id in &ids {
         let upload = PartsUpload { key: &key, id };
         assert_eq!(listed(subject, upload).await, None);
@@ -219,6 +221,37 @@ pub async fn aborting_ends_every_upload_of_exactly_this_key(subject: &impl Subje
         Some(vec![]),
         "not the neighbour's"
     );
-    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), 0);
-    assert_eq!(blobs.abort_uploads(&longer).await.expect("aborts"), 1);
+    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), Aborted { count: 0, more: false });
+    assert_eq!(blobs.abort_uploads(&longer).await.expect("aborts"), Aborted { count: 1, more: false });
+}
+
+pub async fn uploads_of_exactly_this_key_are_counted_as_far_as_asked(subject: &impl Subject) {
+    let (key, longer) = (key(), format!("{}0", key()));
+    let blobs = subject.blobs();
+    let count = async |key, most| blobs.count_uploads(key, most).await.expect("counts");
+    assert_eq!(count(&key, 3).await, 0);
+    for _ in 0..2 {
+        blobs.begin_upload(&longer).await.expect("begins");
+    }
+    assert_eq!((count(&key, 3).await, count(&longer, 3).await), (0, 2), "not the neighbour's");
+    for _ in 0..4 {
+        begun(subject).await;
+    }
+    assert_eq!((count(&key, 3).await, count(&key, 4).await, count(&key, 17).await), (3, 4, 4));
+}
+
+pub async fn one_abort_takes_so_many_uploads_and_says_that_there_are_more(subject: &impl Subject) {
+    let key = key();
+    let blobs = subject.blobs();
+    for _ in 0..=MAX_ABORTED {
+        begun(subject).await;
+    }
+    blobs.begin_upload(&format!("{key}0")).await.expect("begins");
+    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), Aborted { count: MAX_ABORTED, more: true });
+    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), Aborted { count: 1, more: false });
+    for _ in 0..MAX_ABORTED {
+        begun(subject).await;
+    }
+    let all = Aborted { count: MAX_ABORTED, more: false };
+    assert_eq!(blobs.abort_uploads(&key).await.expect("aborts"), all, "the neighbour's is not one more of it");
 }

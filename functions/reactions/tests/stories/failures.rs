@@ -2,10 +2,13 @@
 
 use chartseal_events::{EventRef, StreamId};
 use chartseal_http::testing::Stage;
-use chartseal_infra::ports::IndexList;
-use chartseal_sweeper::Report;
+use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::ports::{Clock, IndexList};
+use chartseal_sweeper::{Report, Sweep};
 
-use crate::workers::{MINUTE_MS, batch, create, listed, react, sweep, try_sweep};
+use crate::workers::{
+    DEADLINE_MS, MINUTE_MS, announce, batch, consume_everything, create, listed, react, sweep, try_sweep,
+};
 
 #[tokio::test]
 async fn a_failed_record_is_reported_with_what_follows_in_its_stream() {
@@ -76,6 +79,42 @@ async fn what_fails_in_a_sweep_is_put_off_and_the_rest_is_done() {
     assert_eq!(listed(&stage, &IndexList::Records).await.len(), 2);
     stage.vault.advance(MINUTE_MS);
     assert_eq!(sweep(&stage).await, Report::default(), "and nothing is left");
+}
+
+/// A clock that goes on by a quarter of a second each time it is looked at, as if everything were slow.
+struct Slow(MemoryVault);
+
+impl Clock for Slow {
+    fn now_ms(&self) -> u64 {
+        self.0.advance(250);
+        self.0.now_ms()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_long_ends_in_time_and_goes_on_in_the_next_run() {
+    const RECORDS: usize = 100;
+    let stage = Stage::new().await;
+    let ann = stage.hospital("St. Mary").await;
+    for _ in 0..RECORDS {
+        let record = create(&stage, &ann).await;
+        announce(&stage, &ann, record, 1, "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA").await;
+    }
+    consume_everything(&stage).await;
+    stage.vault.advance(DEADLINE_MS);
+    let slow = Slow(stage.vault.clone());
+    let expired =
+        || stage.vault.events().iter().filter(|event| event.body.contains("record.upload-expired.v1")).count();
+    let run =
+        async || Sweep { react: react(&stage.vault), blobs: &stage.vault, clock: &slow }.run().await.expect("swept");
+    let start_ms = stage.now_ms();
+    run().await;
+    assert!(stage.now_ms() - start_ms < 55_000, "a run ends before its limit");
+    assert!((1..RECORDS).contains(&expired()), "what was begun is done: {}", expired());
+    for _ in 0..RECORDS {
+        run().await;
+    }
+    assert_eq!(expired(), RECORDS, "and the rest later");
 }
 
 #[test]

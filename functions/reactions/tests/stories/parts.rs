@@ -4,7 +4,7 @@ use chartseal_events::{Hash, Id, StreamId};
 use chartseal_http::testing::Stage;
 use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{BlobCall, FaultyBlobs, Lost};
-use chartseal_infra::ports::{Blobs as _, Completion, Part, PartsUpload};
+use chartseal_infra::ports::{Blobs as _, Completion, Part, PartsUpload, WorkList as _};
 use chartseal_reactions::Settled;
 use chartseal_sweeper::Sweep;
 
@@ -65,7 +65,7 @@ async fn the_announced_parts_are_the_announced_body() {
     assert_eq!(object_created(&story.stage, &story.key).await, Some(Settled::Waiting), "parts are no object");
     story.completed(&id).await;
     assert!(matches!(object_created(&story.stage, &story.key).await, Some(Settled::Uploaded(_))));
-    assert_eq!(object_created(&story.stage, &story.key).await, Some(Settled::Already));
+    assert_eq!(object_created(&story.stage, &story.key).await, Some(Settled::Already { at_ms: story.stage.now_ms() }));
     assert_eq!(story.types(), ["record.uploaded.v1"]);
 }
 
@@ -144,6 +144,45 @@ async fn uploads_that_were_lost_end_when_the_body_is_there() {
     sweep_for(&story.stage, 3 * MINUTE_MS).await;
     assert_eq!(story.unfinished(), 0);
     assert!(story.stage.vault.head(&story.key).await.expect("memory").is_some(), "the body stays");
+}
+
+#[tokio::test]
+async fn uploads_begun_while_the_body_arrived_end_half_an_hour_later_and_then_it_is_over() {
+    let story = Story::begin().await;
+    consume_everything(&story.stage).await;
+    let id = story.sent(&story.parts).await;
+    story.completed(&id).await;
+    object_created(&story.stage, &story.key).await;
+    sweep_for(&story.stage, 3 * MINUTE_MS).await;
+    // A part that was under way kept its upload.
+    story.sent(&story.parts[..1]).await;
+    sweep_for(&story.stage, 28 * MINUTE_MS).await;
+    assert_eq!(story.unfinished(), 0);
+    sweep_for(&story.stage, DEADLINE_MS).await;
+    assert_eq!(story.stage.vault.due(u64::MAX / 2, 10).await.expect("memory"), [], "nothing is looked for any more");
+    assert_eq!(story.types(), ["record.uploaded.v1"]);
+}
+
+#[tokio::test]
+async fn uploads_without_end_of_one_body_hold_up_nobody_elses_deadline() {
+    let story = Story::begin().await;
+    let ben = story.stage.hospital("Mercy").await;
+    let other = create(&story.stage, &ben).await;
+    announce(&story.stage, &ben, other, 1, TOKEN).await;
+    for _ in 0..2_000 {
+        story.sent(&[]).await;
+    }
+    consume_everything(&story.stage).await;
+    story.stage.vault.advance(DEADLINE_MS);
+    let report = sweep(&story.stage).await;
+    assert_eq!(report.failed, 0, "so many are no failure");
+    assert_eq!(story.stage.vault.types(StreamId::Record(other)).last(), Some(&"record.upload-expired.v1"));
+    let aborted = 2_000 - story.unfinished();
+    assert!((1..=200).contains(&aborted), "a run aborts some of a key: {aborted}");
+    sweep_for(&story.stage, 20 * MINUTE_MS).await;
+    assert_eq!((story.types(), story.unfinished()), (vec!["record.upload-expired.v1"], 0));
+    sweep_for(&story.stage, HOUR_MS).await;
+    assert_eq!(story.stage.vault.due(u64::MAX / 2, 10).await.expect("memory"), []);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn an_object_that_arrives_is_recorded_once() {
     stage.vault.put_blob(&key, &body);
     assert!(matches!(object_created(&stage, &key).await, Some(Settled::Uploaded(_))));
     for _ in 0..3 {
-        assert_eq!(object_created(&stage, &key).await, Some(Settled::Already));
+        assert_eq!(object_created(&stage, &key).await, Some(Settled::Already { at_ms: stage.now_ms() }));
     }
     let types = stage.vault.types(StreamId::Record(record));
     assert_eq!(types, ["record.created.v1", "record.announced.v1", "record.uploaded.v1"]);

@@ -23,7 +23,7 @@ async fn a_body_is_sent_in_parts_and_put_together() {
     let body = story.announced(bytes.iter().map(|part| Hash::of(&[part]).0).collect()).await;
 
     let begun: PartsResponse = document(&story.ask(&body, &body.ask([1, 2], None)).await, 200);
-    story.calls([(BlobCall::Begin, 1)]);
+    story.calls([(BlobCall::Count, 1), (BlobCall::Begin, 1)]);
     assert_eq!(given(&begun), [(1, true), (2, true)]);
     let calls: Vec<&PresignedCall> = begun.parts.iter().filter_map(|part| part.call.as_ref()).collect();
     for (call, part) in calls.iter().zip(&bytes) {
@@ -107,6 +107,36 @@ async fn a_beginning_whose_answer_is_lost_is_made_once_more() {
     stored(&story.finish(&body, &upload).await);
     // The one that nobody knows is the sweeper's.
     assert_eq!(story.stage.vault.unfinished_uploads(), [(body.key(), "upload-1".to_owned())]);
+}
+
+#[tokio::test]
+async fn so_many_uploads_of_one_body_are_begun_and_no_more() {
+    let story = Story::begin().await;
+    let [body, other] = [story.announced(digests(2)).await, story.announced(digests(2)).await];
+    let mut upload = String::new();
+    for _ in 0..16 {
+        upload = story.with_parts(&body, []).await;
+    }
+    let ask = serde_json::to_vec(&body.ask([1], None)).expect("JSON");
+    let incoming = story.request(&story.owner, &body.path("parts"), ask);
+    assert_eq!(story.refused(&incoming).await, Code::TooManyUploads);
+    story.calls([(BlobCall::Count, 1)]);
+    // One that was begun goes on, and other bodies are not touched.
+    story.with_parts(&other, [1]).await;
+    let answer: PartsResponse = document(&story.ask(&body, &body.ask([1, 2], Some(&upload))).await, 200);
+    assert_eq!(given(&answer), [(1, true), (2, true)]);
+    story.has(&body, &upload, body.part(1));
+    story.has(&body, &upload, body.part(2));
+    stored(&story.finish(&body, &upload).await);
+}
+
+#[tokio::test]
+async fn a_count_that_fails_begins_nothing() {
+    let story = Story::begin().await;
+    let body = story.announced(digests(2)).await;
+    story.blobs.lose(BlobCall::Count, Lost::Call);
+    assert_eq!(refused(&story.ask(&body, &body.ask([1], None)).await), Code::Unavailable);
+    assert!(story.stage.vault.unfinished_uploads().is_empty());
 }
 
 #[tokio::test]
