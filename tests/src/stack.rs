@@ -49,30 +49,38 @@ impl Stack {
     /// Another stack on the same endpoint, whose uploads and requests expire within seconds.
     pub fn hasty() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| {
-            let usual = Self::usual();
-            let operator = Wallet::generate_operator().expect("a wallet");
-            let deadlines = [("UploadExpirySeconds", "4"), ("DecisionSeconds", "4"), ("TokensPerMinute", "40")];
-            let mut parameters: BTreeMap<String, String> =
-                deadlines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            parameters.insert("OperatorKeys".to_owned(), operator.sign_key().to_string());
-            parameters.insert("Origin".to_owned(), "hasty.local".to_owned());
-            let deployment = Deployment {
-                endpoint: usual.endpoint.clone(),
-                stack_name: format!("hasty-{}", std::process::id()),
-                parameters,
-                binaries: build(&usual.workspace).expect("the functions build"),
-            };
-            let outputs = deploy(&usual.workspace, &deployment).expect("a second stack deploys");
-            Self {
-                workspace: usual.workspace.clone(),
-                endpoint: usual.endpoint.clone(),
-                api: outputs.api.clone(),
-                outputs,
-                operator,
-                _emulator: None,
-            }
-        })
+        let deadlines = [("UploadExpirySeconds", "4"), ("DecisionSeconds", "4"), ("TokensPerMinute", "40")];
+        STACK.get_or_init(|| Self::usual().beside("hasty", &deadlines))
+    }
+
+    /// Another stack on the same endpoint, for what may happen to a whole vault: operators come and go.
+    pub fn rough() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::usual().beside("rough", &[]))
+    }
+
+    /// A stack of its own beside this one, with an operator of its own.
+    fn beside(&self, name: &str, parameters: &[(&str, &str)]) -> Self {
+        let operator = Wallet::generate_operator().expect("a wallet");
+        let mut parameters: BTreeMap<String, String> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        parameters.insert("OperatorKeys".to_owned(), operator.sign_key().to_string());
+        parameters.insert("Origin".to_owned(), format!("{name}.local"));
+        let deployment = Deployment {
+            endpoint: self.endpoint.clone(),
+            stack_name: format!("{name}-{}", std::process::id()),
+            parameters,
+            binaries: build(&self.workspace).expect("the functions build"),
+        };
+        let outputs = deploy(&self.workspace, &deployment).expect("a second stack deploys");
+        Self {
+            workspace: self.workspace.clone(),
+            endpoint: self.endpoint.clone(),
+            api: outputs.api.clone(),
+            outputs,
+            operator,
+            _emulator: None,
+        }
     }
 
     fn shared(file: &Path) -> Self {

@@ -4,6 +4,7 @@
 //! (emulator, deployment) is the crate `chartseal-local`; nothing here speaks to AWS or links the vault's own code, so
 //! that what is demonstrated and measured is what a user gets: the released binaries.
 
+mod api_fuzz;
 mod bench;
 mod check;
 mod demo;
@@ -78,6 +79,8 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Fuzz the API from docs/openapi.json against a local stack that is started and stopped here
+    ApiFuzz(api_fuzz::Options),
     /// Messages to and from every other implementation of the format; the official SDK for Rust builds for minutes, once
     Interop(interop::Options),
     /// Measure what docs/BENCHMARKS.md promises
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Task::Check { only } => check::run(&only),
         Task::Generate => check::generated::write(),
         Task::Fuzz { seconds, only, keep } => fuzz::run(seconds, &only, keep),
+        Task::ApiFuzz(options) => api_fuzz::run(&options),
         Task::Interop(options) => interop::run(&options),
         Task::Bench { json, only } => bench::run(json.as_deref(), &only),
     });

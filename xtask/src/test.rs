@@ -19,6 +19,11 @@ const FOLDER: &str = "test-";
 
 /// Builds, starts, tests, stops.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
+    run_with(arguments, &[])
+}
+
+/// The same, with variables that tell the tests more.
+pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<(), Failure> {
     let started = Instant::now();
     let (workspace, binaries) = stack::prepare()?;
     let local = root().join(".local");
@@ -33,7 +38,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let tested = Instant::now();
     // One run tells of every program that fails.
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    command.args(arguments).env(STACK_FILE, &file);
+    command.args(arguments).envs(variables.iter().cloned()).env(STACK_FILE, &file);
     let outcome =
         shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program");
     let took = tested.elapsed().as_secs_f64();

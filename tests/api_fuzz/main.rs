@@ -1,0 +1,111 @@
+//! API fuzzing: Schemathesis makes up calls from docs/openapi.json, a small signer brings them past authentication, and every answer is held to
+//! the document (docs/TESTING.md). A stack of its own, because operators come and go there.
+//!
+//! In scope: running it, and the people and objects it needs. What is made up, signed and checked is Python beside this file. `cargo xtask api-fuzz`
+//! sets the variables below; without them this is the bounded run of `cargo xtask test`, always with the same seed.
+
+mod cast;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use chartseal_local::{Environment, Workspace};
+use chartseal_tests::{Hands, Stack};
+use tempfile::TempDir;
+
+/// The seed, a number; the same one makes up the same calls.
+const SEED: &str = "CHARTSEAL_FUZZ_SEED";
+/// Calls that are made up for each operation.
+const EXAMPLES: &str = "CHARTSEAL_FUZZ_EXAMPLES";
+/// How long to go on, seconds, whatever the number of calls.
+const SECONDS: &str = "CHARTSEAL_FUZZ_SECONDS";
+
+/// The bounded run's seed and number of calls.
+const BOUNDED: (&str, &str) = ("20261125", "40");
+
+/// Schemathesis's own checks that are asked for. (Another method is a 404 here, not a 405: a route is a method and a path.)
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
+                      response_headers_conformance,problems_are_documented,nothing_is_cached";
+
+/// Installs the pinned Schemathesis; its program.
+fn schemathesis(workspace: &Workspace, here: &Path) -> PathBuf {
+    let folder = workspace.local_dir().join("venv-api-fuzz");
+    let requirements = here.join("requirements.txt");
+    let environment = Environment { folder: &folder, requirements: &requirements, what: "Schemathesis (about 60 MB)" };
+    environment.install(workspace).expect("Schemathesis is installed");
+    folder.join("bin/schemathesis")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The call of Schemathesis.
+fn command(program: &Path, stack: &Stack, here: &Path, scratch: &Path) -> Command {
+    let seed = variable(SEED).unwrap_or_else(|| BOUNDED.0.to_owned());
+    let mut command = Command::new(program);
+    command
+        .arg("--config-file")
+        .arg(here.join("schemathesis.toml"))
+        .arg("run")
+        .arg(stack.workspace.root().join("docs/openapi.json"));
+    command.args(["--url", &stack.api, "--checks", CHECKS, "--phases", "coverage,fuzzing", "--mode", "all"]);
+    command.args([
+        "--seed",
+        &seed,
+        "--generation-database",
+        "none",
+        "--suppress-health-check",
+        "all",
+        "--workers",
+        "2",
+    ]);
+    command.args(["--request-timeout", "30", "--warnings", "off", "--no-color", "--continue-on-failure"]);
+    match variable(SECONDS) {
+        Some(seconds) => command.args(["--max-time", &seconds]),
+        None => command.args(["--max-examples", &variable(EXAMPLES).unwrap_or_else(|| BOUNDED.1.to_owned())]),
+    };
+    command.current_dir(scratch).env("PYTHONPATH", here).env("SCHEMATHESIS_HOOKS", "hooks");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env(SEED, &seed);
+    command.env("CHARTSEAL_FUZZ_CAST", scratch.join("cast.json"));
+    command.env("CHARTSEAL_FUZZ_COUNTS", scratch.join("counts.json"));
+    eprintln!("seed {seed}; the same calls again: cargo xtask api-fuzz --seed {seed}");
+    command
+}
+
+#[test]
+fn whatever_is_sent_the_answer_is_a_documented_one() {
+    let stack = Stack::rough();
+    let here = stack.workspace.root().join("tests/api_fuzz");
+    let program = schemathesis(&stack.workspace, &here);
+    let scratch = TempDir::new().expect("a folder");
+    fs::write(scratch.path().join("cast.json"), cast::gathered(stack).to_string()).expect("written");
+
+    let started = Instant::now();
+    let outcome = command(&program, stack, &here, scratch.path()).status().expect("Schemathesis runs");
+    let counts = fs::read_to_string(scratch.path().join("counts.json")).expect("what came of each operation");
+    let counts: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&counts).expect("counts");
+    let calls: u64 = counts.values().flat_map(BTreeMap::values).sum();
+    for (operation, outcomes) in &counts {
+        eprintln!("{operation}: {outcomes:?}");
+    }
+    eprintln!("{calls} calls of {} operations in {:.1?}", counts.len(), started.elapsed());
+    assert!(outcome.success(), "what Schemathesis found is above, with the calls that show it; {outcome}");
+    got_past_the_door(&counts);
+    assert!(Hands(stack).inventory()["objects"].as_u64().is_some(), "the vault stands");
+    stack.vault().health().expect("and answers");
+}
+
+/// A run whose calls were all refused at the door would prove nothing: every operation was done at least once.
+fn got_past_the_door(counts: &BTreeMap<String, BTreeMap<String, u64>>) {
+    let done = |(name, outcomes): &(&String, &BTreeMap<String, u64>)| {
+        // Completing takes 64 MiB that were sent; the stories send them.
+        let missing = name.ends_with("/upload/complete") && outcomes.contains_key("upload-incomplete");
+        missing || outcomes.keys().any(|outcome| outcome.starts_with('2'))
+    };
+    let shut: Vec<_> = counts.iter().filter(|one| !done(one)).map(|(name, _)| name).collect();
+    assert!(shut.is_empty(), "no call of these was ever good: {shut:?}");
+}
