@@ -15,13 +15,12 @@ use super::{DownloadOf, Proven, Ready, downloaded_version};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Progress, Stage};
-use crate::state::{Slot, Slots};
+use crate::state::{BODY, Slot};
 use crate::tampering::Tampering;
 
-/// The folder of downloads in the state folder, and the file of what came in.
-const DOWNLOADS: &str = "downloads";
-const PARTIAL: &str = "body";
-/// How long what came in is kept at most.
+/// The folder of downloads in the state folder: a name that no other program's folder has.
+const DOWNLOADS: &str = "chartseal-downloads";
+/// How long what came in is kept after its last byte.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// What came of a body, and the ciphertext that is not needed once that is safe.
@@ -113,7 +112,7 @@ impl Client {
             return Ok(None);
         }
         let slots = state.slots(DOWNLOADS)?;
-        sweep(&slots);
+        slots.sweep(BODY, MAX_AGE);
         let place = format!("{}/{}", proven.record, proven.version);
         let parts: [&[u8]; 4] = [
             b"chartseal/download-slot/v1\0",
@@ -122,25 +121,12 @@ impl Client {
             place.as_bytes(),
         ];
         let Some(slot) = slots.claim(&Hash::of(&parts).to_string())? else { return Ok(None) };
-        let file = match slot.open(PARTIAL)? {
+        let file = match slot.open(BODY)? {
             Some(file) => file,
-            None => slot.create(PARTIAL)?,
+            None => slot.create(BODY)?,
         };
-        let path = slot.file(PARTIAL);
+        let path = slot.file(BODY);
         let partial = Partial::new(file, path.clone()).map_err(Error::spool(path))?;
         Ok(Some((slot, partial)))
-    }
-}
-
-/// Removes what was left too long ago.
-fn sweep(slots: &Slots) {
-    let is_stale = |name: &String| {
-        let changed = slots.path().join(name).join(PARTIAL).metadata().and_then(|metadata| metadata.modified());
-        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > MAX_AGE))
-    };
-    for name in slots.names().unwrap_or_default().iter().filter(|name| is_stale(name)) {
-        if let Ok(Some(slot)) = slots.claim(name) {
-            slot.remove();
-        }
     }
 }

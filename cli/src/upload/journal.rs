@@ -12,19 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::Created;
 use crate::announcement;
 use crate::error::Error;
-use crate::state::Slot;
+use crate::state::{JOURNAL, Slot};
 use crate::vault::VaultPin;
 
-/// The file's name.
-pub(super) const JOURNAL: &str = "journal.json";
-/// The ciphertext beside it.
-pub(super) const BODY: &str = "body";
 /// Longest journal: the digests of 10,000 parts are 670 kB.
 const MAX_JOURNAL_BYTES: u64 = 2 * 1024 * 1024;
 /// The version of the file's shape.
 const VERSION: u32 = 1;
-/// How long a run is kept at most. No announcement lives longer.
-const MAX_AGE_MS: u64 = 24 * 3_600 * 1_000;
 
 /// How far an upload came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,12 +97,6 @@ impl Journal {
     /// The data key as KMS wrapped it.
     pub(super) fn wrapped_key(&self) -> Option<WrappedKey> {
         WrappedKey::kms(&self.key_arn, &from_base64url(&self.wrapped_key).ok()?).ok()
-    }
-
-    /// Whether nobody waits for this upload any more.
-    pub(super) fn is_stale(&self, now_ms: u64) -> bool {
-        let expired = self.run.as_ref().and_then(|run| run.expires_at_ms).is_some_and(|at| at <= now_ms);
-        expired || now_ms.saturating_sub(self.begun_at_ms) > MAX_AGE_MS
     }
 
     /// How far it came, in a word.

@@ -16,11 +16,11 @@ use chartseal_events::{Code, Hash};
 use sha2::{Digest as _, Sha256};
 
 use super::board::{Addressed, Board, Shipment};
-use super::journal::{BODY, Journal, Run};
+use super::journal::{Journal, Run};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
-use crate::state::Slot;
+use crate::state::{BODY, Slot};
 use crate::tampering::Tampering;
 
 /// How often a multipart upload is begun anew, or found to lack parts, before it is given up.

@@ -14,14 +14,14 @@ use chartseal_ledger::terms::Token;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::journal::{BODY, Journal, Run};
+use super::journal::{Journal, Run};
 use super::parts::Parts;
 use super::{Created, NewRecord, Spooled, Uploaded, unfinished};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
 use crate::records::CheckedRecord;
-use crate::state::Slot;
+use crate::state::{BODY, Slot};
 use crate::tampering::Tampering;
 
 /// How often a run is announced for a fresh address.
@@ -74,7 +74,7 @@ impl Client {
         let file = new.checked_file()?;
         let tokens = self.record_tokens(new.terms)?;
         let slots = self.transfers.state.slots(unfinished::UPLOADS)?;
-        unfinished::sweep(&slots, self.vault.now_ms());
+        unfinished::sweep(&slots);
         let name = self.slot_name(target, new, &tokens)?;
         let slot = slots.claim(&name)?.ok_or(Error::UploadBusy)?;
         let uploaded = Job { client: self, target, new, tokens: &tokens, slot: &slot, progress }.run(&file)?;
@@ -304,12 +304,12 @@ impl Job<'_> {
         Ok(Found::Keyed(journal, Box::new(created)))
     }
 
-    /// The record of a journal that is this wallet's, at this vault, and still waited for.
+    /// The record of a journal that is this wallet's, at this vault.
     fn look_up(&self, journal: &Journal) -> Result<Option<CheckedRecord>, Error> {
         let (vault, wallet) = (&self.client.vault, &self.client.wallet);
         let ours =
             (&*journal.origin, journal.genesis, journal.kid) == (vault.origin(), vault.pin().genesis, wallet.kid());
-        if !ours || journal.is_stale(vault.now_ms()) {
+        if !ours {
             return Ok(None);
         }
         match self.client.record(journal.record) {

@@ -1,13 +1,17 @@
 //! Uploads that were begun and not finished: what there is, and putting it aside. Nothing here asks the vault or opens a wallet.
 
+use std::time::Duration;
+
 use chartseal_events::Id;
 
-use super::journal::{BODY, JOURNAL, Journal};
+use super::journal::Journal;
 use crate::error::Error;
-use crate::state::{Slots, State};
+use crate::state::{BODY, JOURNAL, Slots, State};
 
-/// The folder of uploads in the state folder.
-pub(super) const UPLOADS: &str = "uploads";
+/// The folder of uploads in the state folder: a name that no other program's folder has.
+pub(super) const UPLOADS: &str = "chartseal-uploads";
+/// How long an upload is kept after its journal was last written. Its announcement may expire before: the same run is announced again then.
+const MAX_AGE: Duration = Duration::from_hours(7 * 24);
 
 /// An upload that was begun and not finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +39,19 @@ pub struct Unfinished {
 impl Unfinished {
     /// All there are, of all wallets.
     pub fn list(state: &State) -> Result<Vec<Self>, Error> {
-        let Some(slots) = state.existing(UPLOADS) else { return Ok(Vec::new()) };
+        let Some(slots) = state.existing(UPLOADS)? else { return Ok(Vec::new()) };
         let names = slots.names()?;
         Ok(names.iter().filter_map(|name| Self::of(&slots, name)).collect())
     }
 
     /// Removes those of a record, or all; what another process is sending stays. Returns what was removed.
     pub fn discard(state: &State, record: Option<Id>) -> Result<Vec<Self>, Error> {
-        let Some(slots) = state.existing(UPLOADS) else { return Ok(Vec::new()) };
+        let Some(slots) = state.existing(UPLOADS)? else { return Ok(Vec::new()) };
         let mut removed = Vec::new();
         for name in slots.names()? {
             let found = Self::of(&slots, &name);
             let wanted = record.is_none() || found.as_ref().map(|found| found.record) == record;
-            if wanted && let Some(slot) = slots.claim(&name)? {
+            if wanted && let Some(slot) = slots.claim_idle(&name)? {
                 slot.remove();
                 removed.extend(found);
             }
@@ -78,15 +82,7 @@ fn journal(slots: &Slots, name: &str) -> Option<Journal> {
     Journal::parse(&std::fs::read(slots.path().join(name).join(JOURNAL)).ok()?)
 }
 
-/// Removes what nobody waits for any more. What cannot be removed is in nobody's way.
-pub(super) fn sweep(slots: &Slots, now_ms: u64) {
-    let is_stale = |name: &str| journal(slots, name).is_none_or(|journal| journal.is_stale(now_ms));
-    for name in slots.names().unwrap_or_default().iter().filter(|name| is_stale(name)) {
-        // Looked at again: it may have been begun in between.
-        if let Ok(Some(slot)) = slots.claim(name)
-            && is_stale(name)
-        {
-            slot.remove();
-        }
-    }
+/// Removes what nobody went on with.
+pub(super) fn sweep(slots: &Slots) {
+    slots.sweep(JOURNAL, MAX_AGE);
 }

@@ -31,7 +31,7 @@ fn download(day: &Shared, watch: &Watch) -> Result<(), Error> {
 }
 
 fn slots(day: &Shared) -> Vec<PathBuf> {
-    let entries = fs::read_dir(day.vault.state.path().join("downloads")).expect("made");
+    let entries = fs::read_dir(day.vault.state.path().join("chartseal-downloads")).expect("made");
     entries.map(|entry| entry.expect("read").path()).collect()
 }
 

@@ -81,7 +81,7 @@ fn parts_get_through_a_bad_network_and_come_back() {
     watch.assert_exact();
     assert_eq!(story.vault.count("PUT", "/3/"), 1, "what got through is not sent again");
     assert_eq!(story.vault.count("PUT", "/1/"), 1, "nor what got through and was not answered");
-    assert_eq!(fs::read_dir(story.vault.state.path().join("uploads")).expect("made").count(), 0);
+    assert_eq!(fs::read_dir(story.vault.state.path().join("chartseal-uploads")).expect("made").count(), 0);
 
     let watch = Watch::default();
     story.vault.fail_at("GET", "/s3/", &[Fault::Cut(cut), Fault::Cut(cut), Fault::Status(503), Fault::Status(403)]);
@@ -191,7 +191,7 @@ fn an_upload_that_is_discarded_is_gone() {
     assert_eq!(other["uploads"].as_array().map(Vec::len), Some(0));
     let gone = desk.bare(&["--json", "record", "uploads", "--discard"]).json();
     assert_eq!((gone["uploads"].as_array().map(Vec::len), &gone["discarded"]), (Some(1), &true.into()));
-    assert_eq!(fs::read_dir(desk.path("state/uploads")).expect("there").count(), 0);
+    assert_eq!(fs::read_dir(desk.path("state/chartseal-uploads")).expect("there").count(), 0);
     assert!(desk.bare(&["record", "uploads"]).stdout.contains("no unfinished uploads"));
 }
 

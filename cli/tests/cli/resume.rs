@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use chartseal_cli::{Client, DownloadOf, Error, Exit, NewRecord, Patience, Silent, Stage, State, Unfinished, Uploaded};
 use chartseal_events::event::leaf_hash;
@@ -55,7 +56,7 @@ impl Story {
     }
 
     fn slots(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.vault.state.path().join("uploads")).expect("made");
+        let entries = fs::read_dir(self.vault.state.path().join("chartseal-uploads")).expect("made");
         entries.map(|entry| entry.expect("read").path()).collect()
     }
 
@@ -83,6 +84,13 @@ impl Story {
         assert!(self.slots().is_empty(), "{:?}", self.slots());
         self.assert_holds(done.record);
         done
+    }
+
+    fn assert_uploads_another(&self) {
+        let other = self.folder.path().join("other.txt");
+        fs::write(&other, b"another file").expect("written");
+        let new = NewRecord { path: &other, media_type: "text/plain", label: None, terms: &[] };
+        self.ann.upload(&new, &Silent).expect("uploaded");
     }
 
     fn assert_holds(&self, record: Id) {
@@ -250,10 +258,8 @@ fn a_spool_that_is_damaged_is_made_again() {
 
 #[test]
 fn a_journal_that_is_of_no_use_is_put_aside() {
-    let changes: [fn(&mut Value); 7] = [
+    let changes: [fn(&mut Value); 5] = [
         |journal| journal["v"] = json!(2),
-        |journal| journal["begun_at_ms"] = json!(1),
-        |journal| journal["run"]["expires_at_ms"] = json!(1),
         |journal| journal["genesis"] = json!(Hash([1; 32])),
         |journal| journal["record"] = json!("01ARZ3NDEKTSV4RRFFQ69G5FAV"),
         |journal| journal["wrapped_key"] = json!("AAAA"),
@@ -271,15 +277,49 @@ fn a_journal_that_is_of_no_use_is_put_aside() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_swept_by_the_next_upload() {
+fn an_announcement_that_has_expired_is_made_again_for_the_same_run() {
+    const HOUR_MS: i64 = 3_600_000;
     let story = Story::new();
     story.broken_off("PUT", "/s3/", Fault::Dropped);
-    story.change_journal(|journal| journal["run"]["expires_at_ms"] = json!(1));
-    let other = story.folder.path().join("other.txt");
-    fs::write(&other, b"another file").expect("written");
-    let new = NewRecord { path: &other, media_type: "text/plain", label: None, terms: &[] };
-    story.ann.upload(&new, &Silent).expect("uploaded");
-    assert!(story.slots().is_empty());
+    let run = story.journal()["run"]["announcement"]["message_id"].clone();
+    story.vault.store().clock_ms = 2 * HOUR_MS;
+    story.assert_uploads_another();
+    story.vault.store().clock_ms = 30 * HOUR_MS;
+    let done = story.upload(&Watch::default()).expect("uploaded");
+    assert!(done.resumed && story.slots().is_empty());
+    let record = story.vault.store().view().record(done.record).expect("there").clone();
+    let version = record.version(1).expect("there");
+    assert_eq!(version.announced.len(), 2);
+    assert!(version.announced.values().all(|one| json!(one.announcement.message_id) == run), "one encryption run");
+    assert_eq!(story.events("record.created.v1"), 2, "one of them for the other file");
+    story.assert_holds(done.record);
+}
+
+#[test]
+fn what_nobody_went_on_with_is_swept_by_the_next_upload() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    for (days, left) in [(6, 1), (8, 0)] {
+        let then = SystemTime::now() - Duration::from_hours(days * 24);
+        let journal = fs::File::options().append(true).open(story.slot().join("journal.json"));
+        journal.and_then(|journal| journal.set_modified(then)).expect("set");
+        story.assert_uploads_another();
+        assert_eq!(story.slots().len(), left, "{days} days after its journal was written");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_neither_discarded_nor_swept() {
+    let story = Story::new();
+    story.broken_off("PUT", "/s3/", Fault::Dropped);
+    let photographs = story.vault.state.path().join("chartseal-uploads/photographs");
+    fs::create_dir(&photographs).expect("made");
+    fs::write(photographs.join("body"), b"a portrait").expect("written");
+    story.assert_uploads_another();
+    let state = State::Kept(story.vault.state.path().to_owned());
+    assert_eq!(Unfinished::discard(&state, None).expect("discarded").len(), 1);
+    assert_eq!(story.slots(), std::slice::from_ref(&photographs));
+    assert_eq!(fs::read(photographs.join("body")).expect("there"), b"a portrait");
 }
 
 #[test]
