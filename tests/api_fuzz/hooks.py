@@ -44,13 +44,14 @@ def before_load_schema(context, raw_schema):
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "path":
                     parameter["schema"] = path_value(path)
+                if parameter["name"] == "cursor":
+                    parameter["schema"] = {"anyOf": [parameter["schema"], {"type": "string", "minLength": 513, "maxLength": 600}]}
             content = operation.get("requestBody", {}).get("content", {}).get("application/json")
             if content and content["schema"].get("$ref", "").endswith("/CommandRequest"):
                 seen.add(name)
                 if name not in COMMANDS:
                     raise SystemExit(f"give {name} a row in tests/api_fuzz/plans.py")
-                plan = plans.schema(COMMANDS[name])
-                content["schema"] = {"anyOf": [plan, content["schema"]]}
+                content["schema"] = plans.schema(COMMANDS[name])
     if gone := set(COMMANDS) - seen:
         raise SystemExit(f"no operation of the document takes a command: {sorted(gone)}")
     questions(raw_schema["components"]["schemas"])
@@ -64,11 +65,12 @@ def questions(schemas):
     run = {"version": one(1), "message_id": one(large["message_id"])}
     part = lambda number: exactly(number=one(number), sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"})
     parts = [{"type": "array", "minItems": len(few), "maxItems": len(few), "prefixItems": few, "items": False} for few in ([part(1)], [part(1), part(2)])]
+    parts.append({"type": "array", "minItems": 101, "maxItems": 101, "items": part(1)})
     schemas["PartDigest"]["properties"]["sha256"] = plans.HASH
     good = {
         "TokensRequest": exactly(blinded={"type": "array", "minItems": 1, "maxItems": 40, "items": one(ELEMENT)}),
         "PartsRequest": exactly(parts={"anyOf": parts}, **run),
-        "CompleteRequest": exactly(upload_id=one(UPLOAD), **run),
+        "CompleteRequest": exactly(upload_id={"anyOf": [one(UPLOAD), {"type": "string", "minLength": 1025, "maxLength": 1030}]}, **run),
     }
     for name, question in good.items():
         schemas[name] = {"anyOf": [question, schemas[name]]}

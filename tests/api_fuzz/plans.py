@@ -26,9 +26,13 @@ RIGHT_SIGNERS = 10
 # What is wrong with a command beside its fields. The rest of the numbers are no flaw.
 FLAWS = (
     "iat-past", "iat-future", "jti-other-time", "jti-no-ulid", "aud", "salt", "value", "no-private", "alg", "crit", "kid", "typ", "other-typ",
-    "signature", "no-act", "other-act", "more", "twice", "no-commitments", "huge", "nested", "not-json",
+    "signature", "no-act", "other-act", "more", "twice", "no-commitments", "huge", "nested", "not-json", "no-jws", "no-header", "header",
+    # The last one is a boundary, which the coverage phase always tries.
+    "oversized",
 )
-FLAWLESS = 40
+FLAWLESS = 30
+# The vault's limit (events/src/limits.rs).
+MAX_BODY_BYTES = 64 * 1024
 
 
 class Cast:
@@ -144,9 +148,9 @@ def schema(command):
     loose = lambda properties: {"type": "object", "additionalProperties": False, "maxProperties": 2, "properties": properties}
     properties = {
         "signer": number(RIGHT_SIGNERS + len(SIGNERS) - 1), "base": number(15), "change": loose(fields), "private": loose(values),
-        "flaw": number(FLAWLESS + len(FLAWS) - 1), "aim": number(7), "header": {"anyOf": [number(7), {"type": "string", "maxLength": 3000}]},
+        "flaw": number(FLAWLESS + len(FLAWS) - 1), "aim": number(7), "text": {"type": "string"},
     }
-    return {"type": "object", "additionalProperties": False, "required": sorted(set(properties) - {"header"}), "properties": properties}
+    return {"type": "object", "additionalProperties": False, "required": sorted(set(properties) - {"text"}), "properties": properties}
 
 
 def is_plan(body):
@@ -173,10 +177,15 @@ def carry_out(plan, name, command, cast):
     if isinstance(plan.get("private"), dict):
         values |= {field: value if isinstance(value, str) else json.dumps(value) for field, value in plan["private"].items()}
     flaw = small(plan.get("flaw")) - FLAWLESS
-    body = signed(wallet, typ, payload, values, FLAWS[flaw] if 0 <= flaw < len(FLAWS) else None, cast)
-    if drafted:
-        header = plan.get("header", 0)
-        body["header"] = header if isinstance(header, str) else drafted["header"]
+    flaw = FLAWS[flaw] if 0 <= flaw < len(FLAWS) else None
+    body = signed(wallet, typ, payload, values, flaw, cast)
+    text = plan.get("text", "")
+    if drafted and flaw != "no-header":
+        body["header"] = drafted["header"]
+    if flaw == "header":
+        body["header"] = text
+    if flaw == "no-jws":
+        body["command"] = text
     target = payload.get(aimed) if aimed and small(plan.get("aim")) < 7 else None
     if small(plan.get("flaw")) == 1 and name in cast.last:
         # The same bytes once more.
@@ -208,6 +217,7 @@ def signed(wallet, typ, payload, values, flaw, cast):
         case "salt" if first: first["salt"] = signing.base64url(bytes(16))
         case "value" if first: first["value"] += "x"
         case "no-private": part = {}
+        case "oversized": part["more"] = {"salt": signing.base64url(bytes(16)), "value": "x" * MAX_BODY_BYTES}
     payload_bytes = signing.dumps(claims | payload)
     if flaw == "twice":
         payload_bytes = payload_bytes.replace(b'{"', b'{"typ":"x","', 1)
