@@ -73,14 +73,16 @@ fn command(operation: &'static str, on: On, known: [Expect; 7]) -> Row {
 
 /// A command for operators alone.
 fn governing(operation: &'static str, on: On, operator: Expect) -> Row {
-    let [a, b, c, d, e, f] = [NO_OPERATOR; 6];
-    command(operation, on, [a, b, c, d, e, f, operator])
+    let mut known = [NO_OPERATOR; 7];
+    known[6] = operator;
+    command(operation, on, known)
 }
 
 /// A registration: by a new key that has the invitation's code, and by nobody in the name of somebody else.
 fn registering(on: On, new_key: Expect) -> Row {
-    let [a, b, c, d, e, f] = [UNKNOWN; 6];
-    let row = command("POST /providers", on, [a, b, c, d, e, f, new_key]);
+    let mut known = [UNKNOWN; 7];
+    known[6] = new_key;
+    let row = command("POST /providers", on, known);
     let [nobody, .., misdirected] = row.unknown;
     Row { unknown: [nobody, new_key, UNKNOWN, UNKNOWN, misdirected], ..row }
 }
