@@ -4,6 +4,7 @@
 //! encrypted; a file that was edited is a new encryption run for the same version, and what is of no use is put aside. The slot's name is a keyed
 //! hash of what is uploaded, so that no path, label or term can be read or guessed from it.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom};
 
@@ -44,6 +45,9 @@ struct Job<'a> {
     tokens: &'a [Token],
     slot: &'a Slot,
     progress: &'a dyn Progress,
+    /// What this run of the program did itself, and need not take for another's.
+    created_here: Cell<bool>,
+    encrypted_here: Cell<bool>,
 }
 
 /// What an earlier run of the program left.
@@ -77,7 +81,10 @@ impl Client {
         unfinished::sweep(&slots);
         let name = self.slot_name(target, new, &tokens)?;
         let slot = slots.claim(&name)?.ok_or(Error::UploadBusy)?;
-        let uploaded = Job { client: self, target, new, tokens: &tokens, slot: &slot, progress }.run(&file)?;
+        let (created_here, encrypted_here) = Default::default();
+        let tokens = &tokens;
+        let job = Job { client: self, target, new, tokens, slot: &slot, progress, created_here, encrypted_here };
+        let uploaded = job.run(&file)?;
         slot.remove();
         Ok(uploaded)
     }
@@ -123,6 +130,8 @@ impl Job<'_> {
             Err(Error::SpoolDamaged) => self.forget_run()?,
             Err(error) if error.is_refusal(Code::UploadMismatch) => self.forget_run()?,
             Err(error) if error.is_refusal(Code::TooManyAnnouncements) => self.slot.clear()?,
+            // By which run, the evidence tells: this one, or one of the file as it was before.
+            Err(error) if error.is_refusal(Code::VersionUploaded) => return self.once(file),
             outcome => return outcome,
         }
         self.progress.note("what was encrypted earlier is of no use: the file is encrypted again");
@@ -136,23 +145,31 @@ impl Job<'_> {
     }
 
     fn once(&self, file: &File) -> Result<Uploaded, Error> {
-        let (mut journal, resumed) = match self.take_up(file)? {
+        let mut journal = match self.take_up(file)? {
             Found::Arrived(uploaded) => return Ok(*uploaded),
-            Found::Encrypted(journal) => (journal, true),
-            Found::Keyed(journal, created) => (self.encrypt(journal, &created, file)?, true),
+            Found::Encrypted(journal) => journal,
+            Found::Keyed(journal, created) => self.encrypt(journal, &created, file)?,
             Found::Nothing => {
                 let created = self.create()?;
+                self.created_here.set(true);
                 let now_ms = self.client.vault.now_ms();
                 let journal = Journal::new(self.client.vault.pin(), self.client.wallet.kid(), &created, now_ms);
                 journal.write(self.slot)?;
-                (self.encrypt(journal, &created, file)?, false)
+                self.encrypt(journal, &created, file)?
             }
         };
         self.deliver(&mut journal)?;
         let run = journal.run.as_ref().ok_or(Error::SpoolDamaged)?;
-        let message_id = &run.announcement.message_id.0;
-        let event = self.client.wait_uploaded(journal.record, journal.version, message_id)?;
-        Ok(uploaded(&journal, run, resumed, event))
+        let (arrived, event) = self.client.wait_arrived(journal.record, journal.version)?;
+        if arrived == run.announcement.message_id.0 {
+            return Ok(self.uploaded(&journal, run, event));
+        }
+        // An earlier run of the program may have sent the file as it was before, and the vault found that only now.
+        if self.created_here.get() {
+            Err(Tampering::AnswerDiffers("which body was uploaded").into())
+        } else {
+            Err(Error::refusal(Code::VersionUploaded))
+        }
     }
 
     fn create(&self) -> Result<Created, Error> {
@@ -166,6 +183,7 @@ impl Job<'_> {
     fn encrypt(&self, mut journal: Journal, created: &Created, file: &File) -> Result<Journal, Error> {
         // Half a ciphertext only takes room, perhaps the last there was.
         let spooled = self.spool(created, file).inspect_err(|_| self.slot.discard(BODY))?;
+        self.encrypted_here.set(true);
         journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, spooled.sha256));
         journal.write(self.slot)?;
         Ok(journal)
@@ -206,8 +224,6 @@ impl Job<'_> {
                 Err(error) => Err(error),
             };
             match sent {
-                // By which run, the evidence tells.
-                Err(error) if error.is_refusal(Code::VersionUploaded) => return Ok(()),
                 Err(Error::UploadExpired) if !last => {}
                 Err(error) if error.is_refusal(Code::UploadExpired) && !last => {}
                 Err(error) if error.is_refusal(Code::NotAnnounced) && !last => {}
@@ -273,14 +289,15 @@ impl Job<'_> {
             .filter(|key| version.is_some_and(|version| Hash::of(&[key.ciphertext()]) == version.wrapped_sha256));
         let (Some(version), Some(wrapped_key)) = (version, wrapped) else { return Ok(Found::Nothing) };
         let (record, number) = (journal.record, journal.version);
-        let same = !self.client.transfers.fresh && self.is_same_file(&journal, file)?;
+        let anew = self.client.transfers.fresh && !self.encrypted_here.get();
+        let same = !anew && self.is_same_file(&journal, file)?;
         if let Some((announced, uploaded_at)) = version.current() {
             let stream = StreamId::Record(record);
             let event = checked.sound.event(&stream, uploaded_at.seq).ok_or(Tampering::NotShown("the upload"))?;
             return Ok(match &journal.run {
                 Some(run) if same && run.announcement.message_id == announced.announcement.message_id => {
                     self.progress.note(&format!("record {record} version {number} had arrived already"));
-                    Found::Arrived(Box::new(uploaded(&journal, run, true, event.clone())))
+                    Found::Arrived(Box::new(self.uploaded(&journal, run, event.clone())))
                 }
                 _ => {
                     self.progress.note(&format!("record {record} version {number} arrived as the file was before"));
@@ -339,16 +356,16 @@ impl Job<'_> {
         read.map_err(failed())?;
         Ok(run.plaintext_sha256 == Hash(digest.finalize().into()))
     }
-}
 
-fn uploaded(journal: &Journal, run: &Run, resumed: bool, event: Event) -> Uploaded {
-    Uploaded {
-        record: journal.record,
-        version: journal.version,
-        sha256: run.plaintext_sha256,
-        plaintext_bytes: run.plaintext_bytes,
-        resumed,
-        event,
+    fn uploaded(&self, journal: &Journal, run: &Run, event: Event) -> Uploaded {
+        Uploaded {
+            record: journal.record,
+            version: journal.version,
+            sha256: run.plaintext_sha256,
+            plaintext_bytes: run.plaintext_bytes,
+            resumed: !self.created_here.get(),
+            event,
+        }
     }
 }
 

@@ -163,6 +163,25 @@ fn a_file_that_was_edited_after_it_had_arrived_is_another_record() {
 }
 
 #[test]
+fn a_body_that_is_found_late_is_no_tampering() {
+    // When the file as it is now is announced, and when it is sent.
+    for (commits_at, edited) in [(("POST", "/upload"), true), (("PUT", "/s3/"), true), (("POST", "/upload"), false)] {
+        let story = Story::new();
+        story.vault.store().commits_at = Some(commits_at);
+        story.broken_off("PUT", "/s3/", Fault::AnswerLost);
+        assert_eq!(story.events("record.uploaded.v1"), 0);
+        if edited {
+            fs::write(&story.path, b"as it was later").expect("written");
+        }
+        let watch = Watch::default();
+        let done = story.upload(&watch).expect("uploaded");
+        assert_eq!((done.resumed, watch.has_noted("arrived as the file was before")), (!edited, edited));
+        assert_eq!(story.events("record.created.v1"), if edited { 2 } else { 1 });
+        story.assert_holds(done.record);
+    }
+}
+
+#[test]
 fn what_is_said_about_a_file_is_part_of_what_is_resumed() {
     let story = Story::new();
     story.broken_off("PUT", "/s3/", Fault::Dropped);
