@@ -9,6 +9,7 @@ mod board;
 mod journal;
 mod parts;
 mod resume;
+mod slot_key;
 mod unfinished;
 
 use std::borrow::Cow;

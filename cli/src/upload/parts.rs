@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::board::{Addressed, Board, Shipment};
 use super::journal::{Journal, Run};
+use super::slot_key::SlotKey;
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
@@ -30,6 +31,7 @@ const MAX_ROUNDS: u32 = 3;
 pub(super) struct Parts<'a> {
     pub(super) client: &'a Client,
     pub(super) slot: &'a Slot,
+    pub(super) key: &'a SlotKey,
     pub(super) journal: &'a mut Journal,
     pub(super) progress: &'a dyn Progress,
 }
@@ -143,7 +145,7 @@ impl Parts<'_> {
     /// Changes the journal, here and in its file.
     fn note(&mut self, change: impl FnOnce(&mut Run)) -> Result<(), Error> {
         change(self.journal.run.as_mut().ok_or(Error::SpoolDamaged)?);
-        self.journal.write(self.slot)
+        self.journal.write(self.slot, self.key)
     }
 }
 

@@ -229,6 +229,9 @@ fn a_spool_tells_nothing_of_the_record() {
     names.sort();
     assert_eq!(names, ["body", "journal.json", "lock"]);
     let text = String::from_utf8_lossy(&all).to_lowercase();
+    let known = Hash::of(&[b"as it was first"]);
+    let known = [known.to_string(), chartseal_events::Bytes(known.0).to_string().to_lowercase()];
+    assert!(!known.iter().any(|hash| text.contains(hash)), "whoever knows the file would find it here");
     for secret in ["jane", "mri", "4471", "patient", "as it was"] {
         assert!(!text.contains(secret), "{secret}");
     }
@@ -276,23 +279,45 @@ fn a_spool_that_is_damaged_is_made_again() {
 }
 
 #[test]
-fn a_journal_that_is_of_no_use_is_put_aside() {
-    let changes: [fn(&mut Value); 5] = [
-        |journal| journal["v"] = json!(2),
-        |journal| journal["genesis"] = json!(Hash([1; 32])),
+fn a_journal_that_was_changed_is_refused_and_the_upload_begun_anew() {
+    let changes: [fn(&mut Value); 9] = [
+        |journal| journal["v"] = json!(3),
+        |journal| journal["begun_at_ms"] = json!(1),
         |journal| journal["record"] = json!("01ARZ3NDEKTSV4RRFFQ69G5FAV"),
         |journal| journal["wrapped_key"] = json!("AAAA"),
-        |journal| journal["run"]["parts"][0] = json!(Hash([1; 32])),
+        |journal| drop(journal.as_object_mut().expect("an object").remove("mac")),
+        // What would be signed without another look at it.
+        |journal| journal["run"]["header"] = json!("AAAA"),
+        |journal| journal["run"]["announcement"]["frames_root"] = json!(Hash([1; 32])),
+        |journal| journal["run"]["announcement"]["commitment"] = json!(chartseal_events::Bytes([1; 32])),
+        |journal| journal["run"]["announcement"]["media_type"] = json!("text/html"),
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let story = Story::new();
-        story.broken_off("PUT", "/s3/", Fault::Dropped);
+        // It was not announced yet: nothing else shows what it should be.
+        story.broken_off("POST", "/upload", Fault::Dropped);
         story.change_journal(change);
-        let done = story.upload(&Watch::default()).expect("uploaded");
-        assert!(!done.resumed, "{index}");
+        let watch = Watch::default();
+        let done = story.upload(&watch).expect("uploaded");
+        assert!(!done.resumed && watch.has_noted("begun anew"), "{index}");
         assert!(story.slots().is_empty(), "{index}");
         story.assert_holds(done.record);
     }
+}
+
+#[test]
+fn a_journal_of_another_slot_is_refused() {
+    let story = Story::new();
+    story.broken_off("POST", "/upload", Fault::Dropped);
+    let first = story.slot();
+    let new = NewRecord { path: &story.path, media_type: "text/plain", label: Some("another"), terms: &[] };
+    story.vault.fail_at("POST", "/upload", &[Fault::Dropped]);
+    story.ann.upload(&new, &Silent).expect_err("broken off");
+    let second = story.slots().into_iter().find(|slot| *slot != first).expect("another");
+    for name in ["journal.json", "body"] {
+        fs::copy(first.join(name), second.join(name)).expect("copied");
+    }
+    assert!(!story.ann.upload(&new, &Silent).expect("uploaded").resumed, "it would be another's record");
 }
 
 #[test]
