@@ -74,6 +74,14 @@ struct Queue {
     failure: Option<Error>,
 }
 
+impl Queue {
+    /// The part needs another address. What was tried of it still counts.
+    fn take_address(&mut self, old: Addressed) {
+        self.unasked.push_back(old.number);
+        self.tried.extend(old.attempts.map(|attempts| (old.number, attempts)));
+    }
+}
+
 /// How a part went that did not fail.
 enum Went {
     Through,
@@ -135,7 +143,7 @@ impl<'a, S: Shipment> Board<'a, S> {
             }
             match queue.ready.pop_front() {
                 Some(next) if self.shipment.now_ms() < next.until_ms => return Some(next),
-                Some(stale) => queue.unasked.push_back(stale.number),
+                Some(stale) => queue.take_address(stale),
                 None if queue.unasked.is_empty() => return None,
                 None => {
                     if let Err(error) = self.ask(&mut queue) {
@@ -195,19 +203,15 @@ impl<'a, S: Shipment> Board<'a, S> {
             return self.fail(Error::UploadExpired);
         }
         // The others are as old.
-        let Queue { ready, unasked, tried, .. } = &mut *queue;
-        unasked.push_back(number);
-        for Addressed { number, attempts, .. } in ready.drain(..) {
-            unasked.push_back(number);
-            tried.extend(attempts.map(|attempts| (number, attempts)));
+        queue.unasked.push_back(number);
+        for old in std::mem::take(&mut queue.ready) {
+            queue.take_address(old);
         }
     }
 
     /// The vault says whether the part is there; if not, another address is as good and may be better.
     fn ask_again(&self, lost: Addressed) {
-        let mut queue = self.queue();
-        queue.unasked.push_back(lost.number);
-        queue.tried.extend(lost.attempts.map(|attempts| (lost.number, attempts)));
+        self.queue().take_address(lost);
     }
 
     fn fail(&self, error: Error) {
@@ -241,12 +245,14 @@ mod tests {
         sent: Mutex<BTreeMap<u32, usize>>,
         clock_ms: AtomicU64,
         life_ms: u64,
+        /// Whether every second page comes so late that its addresses are old.
+        is_slow: bool,
     }
 
     impl<F: Fn(u32, usize) -> Result<u16, Error> + Sync> Small<F> {
         fn new(answer: F) -> Self {
             let (asked, there, sent) = Default::default();
-            Self { answer, asked, there, sent, clock_ms: AtomicU64::new(0), life_ms: 900_000 }
+            Self { answer, asked, there, sent, clock_ms: AtomicU64::new(0), life_ms: 900_000, is_slow: false }
         }
 
         fn board(&self, parts: u32, parallel: usize, patience: Patience) -> Result<(), Error> {
@@ -266,7 +272,11 @@ mod tests {
                 expires_at: self.now_ms() + self.life_ms,
             };
             let one = |&number: &u32| PartCall { number, call: (!there.contains(&number)).then(call) };
-            Ok(numbers.iter().map(one).collect())
+            let page = numbers.iter().map(one).collect();
+            if self.is_slow && self.asked.lock().expect("no panic").len().is_multiple_of(2) {
+                self.clock_ms.fetch_add(self.life_ms, Ordering::Relaxed);
+            }
+            Ok(page)
         }
 
         fn send(&self, number: u32, _: &PresignedCall, _: &AtomicBool) -> Result<u16, Error> {
@@ -382,6 +392,18 @@ mod tests {
         // However often another address is asked for, a part that never gets through ends it.
         let short = Patience { total: Duration::from_nanos(1), ..QUICK };
         let store = Small::new(|_, _| Err(lost()));
+        assert!(matches!(store.board(1, 1, short), Err(Error::Unreachable { .. })));
+        assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 5)]));
+    }
+
+    #[test]
+    fn what_was_tried_counts_though_the_address_grew_old() {
+        let short = Patience { total: Duration::from_nanos(1), ..QUICK };
+        let never = |_, attempt| {
+            assert!(attempt < 50, "it never ends");
+            Err(lost())
+        };
+        let store = Small { is_slow: true, ..Small::new(never) };
         assert!(matches!(store.board(1, 1, short), Err(Error::Unreachable { .. })));
         assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 5)]));
     }
