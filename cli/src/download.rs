@@ -8,7 +8,7 @@ mod body;
 mod receive;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use chartseal_envelope::{Announcement as Measured, Context, DataKey, Header, Opening, open};
@@ -27,8 +27,6 @@ use crate::nameless::Nameless;
 use crate::progress::Progress;
 use crate::tampering::{Tampering, of_opening};
 
-/// How much of a plaintext is written at once.
-const WRITE_BYTES: usize = 256 * 1024;
 /// What is to be downloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadOf {
@@ -275,7 +273,8 @@ fn decrypt(
     let failed = || Error::file(out);
     // It may be the second time.
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed())?;
-    let mut sink = Hashed::new(BufWriter::with_capacity(WRITE_BYTES, file));
+    // Straight from the frame's buffer, which is cleared: another one would keep plaintext.
+    let mut sink = Hashed::new(file);
     let opened =
         open(opening, body, &mut sink).map_err(|error| of_opening(error).map_or_else(failed(), Error::from))?;
     sink.flush().map_err(failed())?;

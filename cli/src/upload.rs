@@ -9,6 +9,7 @@ mod board;
 mod journal;
 mod parts;
 mod resume;
+mod slot_key;
 mod unfinished;
 
 use std::borrow::Cow;
@@ -211,16 +212,20 @@ impl Client {
 
     /// Waits until the vault has found the announced body, and returns `record.uploaded.v1` from checked evidence.
     pub fn wait_uploaded(&self, record: Id, version: u32, message_id: &[u8; 32]) -> Result<Event, Error> {
+        let (arrived, event) = self.wait_arrived(record, version)?;
+        if arrived == *message_id { Ok(event) } else { Err(Tampering::AnswerDiffers("which body was uploaded").into()) }
+    }
+
+    /// Waits until the vault has found a body of this version: the message id of its run, and the event.
+    fn wait_arrived(&self, record: Id, version: u32) -> Result<([u8; 32], Event), Error> {
         let mut waits = UPLOADED_PATIENCE.begin();
         loop {
             let checked = self.record(record)?;
             let current = checked.record()?.version(version).and_then(|version| version.current());
             if let Some((announced, uploaded)) = current {
-                if announced.announcement.message_id.0 != *message_id {
-                    return Err(Tampering::AnswerDiffers("which body was uploaded").into());
-                }
                 let event = checked.sound.event(&StreamId::Record(record), uploaded.seq);
-                return Ok(event.ok_or(Tampering::NotShown("the upload"))?.clone());
+                let event = event.ok_or(Tampering::NotShown("the upload"))?.clone();
+                return Ok((announced.announcement.message_id.0, event));
             }
             if !waits.wait() {
                 return Err(Error::Waited {

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::board::{Addressed, Board, Shipment};
 use super::journal::{Journal, Run};
+use super::slot_key::SlotKey;
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
@@ -30,6 +31,7 @@ const MAX_ROUNDS: u32 = 3;
 pub(super) struct Parts<'a> {
     pub(super) client: &'a Client,
     pub(super) slot: &'a Slot,
+    pub(super) key: &'a SlotKey,
     pub(super) journal: &'a mut Journal,
     pub(super) progress: &'a dyn Progress,
 }
@@ -104,30 +106,27 @@ impl Parts<'_> {
 
     fn send_missing(&mut self) -> Result<(), Error> {
         let numbers: Vec<u32> = (1..).take(self.run()?.parts.len()).collect();
-        let resumed = self.run()?.upload_id.is_some();
-        let mut pages = numbers.chunks(MAX_PARTS_ASKED);
-        let mut calls = Vec::new();
-        // The first page begins a multipart upload where there is none; of one that was begun, all is asked for, to know what is there.
+        // The first page begins a multipart upload where there is none. Of the others, what is there is counted as it is learnt.
+        let (page, unasked) = numbers.split_at(numbers.len().min(MAX_PARTS_ASKED));
         let now_ms = self.client.vault.now_ms();
-        for page in pages.by_ref().take(if resumed { usize::MAX } else { 1 }) {
-            let answer = self.as_sender()?.ask(page)?;
-            if self.run()?.upload_id.is_none() {
-                self.note(|run| run.upload_id = Some(answer.upload_id))?;
-            }
-            calls.extend(answer.parts);
+        let answer = self.as_sender()?.ask(page)?;
+        if self.run()?.upload_id.is_none() {
+            self.note(|run| run.upload_id = Some(answer.upload_id))?;
         }
-        let unasked: Vec<u32> = pages.flatten().copied().collect();
+        let calls = answer.parts;
         let (missing, there): (Vec<_>, Vec<_>) = calls.into_iter().partition(|part| part.call.is_some());
         let run = self.run()?;
         let there_bytes = there.iter().map(|part| run.span(part.number).1).sum();
         if !there.is_empty() {
-            self.progress.note(&format!("resuming: {} of {} parts are there", there.len(), numbers.len()));
+            self.progress.note(&resuming(there.len(), page.len(), numbers.len()));
         }
         let ready = missing.into_iter().filter_map(|part| Some(Addressed::new(part.number, part.call?, now_ms)));
         self.progress.begin(Stage::Upload, run.announcement.body_bytes, there_bytes);
         let sender = self.as_sender()?;
         let client = self.client;
-        let sent = Board::new(&sender, ready, unasked, client.transfers.parallel, client.vault.patience()).run();
+        let sent =
+            Board::new(&sender, ready, unasked.iter().copied(), client.transfers.parallel, client.vault.patience())
+                .run();
         self.progress.end();
         sent
     }
@@ -143,7 +142,15 @@ impl Parts<'_> {
     /// Changes the journal, here and in its file.
     fn note(&mut self, change: impl FnOnce(&mut Run)) -> Result<(), Error> {
         change(self.journal.run.as_mut().ok_or(Error::SpoolDamaged)?);
-        self.journal.write(self.slot)
+        self.journal.write(self.slot, self.key)
+    }
+}
+
+fn resuming(there: usize, asked: usize, parts: usize) -> String {
+    if asked == parts {
+        format!("resuming: {there} of {parts} parts are there")
+    } else {
+        format!("resuming: {there} of the first {asked} of {parts} parts are there")
     }
 }
 

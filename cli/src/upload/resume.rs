@@ -4,8 +4,9 @@
 //! encrypted; a file that was edited is a new encryption run for the same version, and what is of no use is put aside. The slot's name is a keyed
 //! hash of what is uploaded, so that no path, label or term can be read or guessed from it.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek as _, SeekFrom};
 
 use chartseal_envelope::SealError;
 use chartseal_events::wire::AnnouncedUpload;
@@ -16,12 +17,13 @@ use zeroize::Zeroizing;
 
 use super::journal::{Journal, Run};
 use super::parts::Parts;
+use super::slot_key::SlotKey;
 use super::{Created, NewRecord, Spooled, Uploaded, unfinished};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Counted, Progress, Stage};
 use crate::records::CheckedRecord;
-use crate::state::{BODY, Slot};
+use crate::state::{BODY, JOURNAL, Slot};
 use crate::tampering::Tampering;
 
 /// How often a run is announced for a fresh address.
@@ -43,7 +45,11 @@ struct Job<'a> {
     new: &'a NewRecord<'a>,
     tokens: &'a [Token],
     slot: &'a Slot,
+    key: &'a SlotKey,
     progress: &'a dyn Progress,
+    /// What this run of the program did itself, and need not take for another's.
+    created_here: Cell<bool>,
+    encrypted_here: Cell<bool>,
 }
 
 /// What an earlier run of the program left.
@@ -52,8 +58,8 @@ enum Found {
     Nothing,
     /// A version with a data key.
     Keyed(Journal, Box<Created>),
-    /// Ciphertext of this very file.
-    Encrypted(Journal),
+    /// Ciphertext of this very file, and the file's SHA-256.
+    Encrypted(Journal, Hash),
     /// It was all done, and only the last answer was not seen.
     Arrived(Box<Uploaded>),
 }
@@ -75,17 +81,21 @@ impl Client {
         let tokens = self.record_tokens(new.terms)?;
         let slots = self.transfers.state.slots(unfinished::UPLOADS)?;
         unfinished::sweep(&slots);
-        let name = self.slot_name(target, new, &tokens)?;
+        let key = &SlotKey::of(self.wallet.signing_key());
+        let name = self.slot_name(key, target, new, &tokens)?;
         let slot = slots.claim(&name)?.ok_or(Error::UploadBusy)?;
-        let uploaded = Job { client: self, target, new, tokens: &tokens, slot: &slot, progress }.run(&file)?;
+        let (created_here, encrypted_here) = Default::default();
+        let tokens = &tokens;
+        let slot_ref = &slot;
+        let job =
+            Job { client: self, target, new, tokens, slot: slot_ref, key, progress, created_here, encrypted_here };
+        let uploaded = job.run(&file)?;
         slot.remove();
         Ok(uploaded)
     }
 
-    /// The slot of what is uploaded: HMAC's nesting, under a key that only the wallet gives, so that a stolen folder answers no guesses.
-    fn slot_name(&self, target: Target, new: &NewRecord<'_>, tokens: &[Token]) -> Result<String, Error> {
-        let secret = Zeroizing::new(self.wallet.signing_key().to_bytes());
-        let key = Zeroizing::new(Hash::of(&[b"chartseal/upload-slot/v1\0", &*secret]).0);
+    /// The slot of what is uploaded: a keyed hash, so that a stolen folder answers no guesses.
+    fn slot_name(&self, key: &SlotKey, target: Target, new: &NewRecord<'_>, tokens: &[Token]) -> Result<String, Error> {
         let path = new.path.canonicalize().map_err(Error::file(new.path))?;
         let target = match target {
             Target::NewRecord => String::new(),
@@ -97,8 +107,6 @@ impl Client {
         let tokens = tokens.join(" ");
         let label = new.label.map(|label| format!("label {label}")).unwrap_or_default();
         let pin = self.vault.pin();
-        let mut inner = Sha256::new();
-        inner.update(*key);
         let fields: [&[u8]; 7] = [
             &pin.genesis.0,
             kid.as_bytes(),
@@ -108,11 +116,7 @@ impl Client {
             label.as_bytes(),
             tokens.as_bytes(),
         ];
-        for field in fields {
-            inner.update((field.len() as u64).to_be_bytes());
-            inner.update(field);
-        }
-        Ok(Hash::of(&[&*key, &inner.finalize()]).to_string())
+        Ok(key.mac("slot", &fields).to_string())
     }
 }
 
@@ -123,6 +127,8 @@ impl Job<'_> {
             Err(Error::SpoolDamaged) => self.forget_run()?,
             Err(error) if error.is_refusal(Code::UploadMismatch) => self.forget_run()?,
             Err(error) if error.is_refusal(Code::TooManyAnnouncements) => self.slot.clear()?,
+            // By which run, the evidence tells: this one, or one of the file as it was before.
+            Err(error) if error.is_refusal(Code::VersionUploaded) => return self.once(file),
             outcome => return outcome,
         }
         self.progress.note("what was encrypted earlier is of no use: the file is encrypted again");
@@ -130,29 +136,37 @@ impl Job<'_> {
     }
 
     fn forget_run(&self) -> Result<(), Error> {
-        let Some(mut journal) = Journal::read(self.slot)? else { return self.slot.clear() };
+        let Some(mut journal) = Journal::read(self.slot, self.key)? else { return self.slot.clear() };
         journal.run = None;
-        journal.write(self.slot)
+        journal.write(self.slot, self.key)
     }
 
     fn once(&self, file: &File) -> Result<Uploaded, Error> {
-        let (mut journal, resumed) = match self.take_up(file)? {
+        let (mut journal, sha256) = match self.take_up(file)? {
             Found::Arrived(uploaded) => return Ok(*uploaded),
-            Found::Encrypted(journal) => (journal, true),
-            Found::Keyed(journal, created) => (self.encrypt(journal, &created, file)?, true),
+            Found::Encrypted(journal, sha256) => (journal, sha256),
+            Found::Keyed(journal, created) => self.encrypt(journal, &created, file)?,
             Found::Nothing => {
                 let created = self.create()?;
+                self.created_here.set(true);
                 let now_ms = self.client.vault.now_ms();
                 let journal = Journal::new(self.client.vault.pin(), self.client.wallet.kid(), &created, now_ms);
-                journal.write(self.slot)?;
-                (self.encrypt(journal, &created, file)?, false)
+                journal.write(self.slot, self.key)?;
+                self.encrypt(journal, &created, file)?
             }
         };
         self.deliver(&mut journal)?;
         let run = journal.run.as_ref().ok_or(Error::SpoolDamaged)?;
-        let message_id = &run.announcement.message_id.0;
-        let event = self.client.wait_uploaded(journal.record, journal.version, message_id)?;
-        Ok(uploaded(&journal, run, resumed, event))
+        let (arrived, event) = self.client.wait_arrived(journal.record, journal.version)?;
+        if arrived == run.announcement.message_id.0 {
+            return Ok(self.uploaded(&journal, run, sha256, event));
+        }
+        // An earlier run of the program may have sent the file as it was before, and the vault found that only now.
+        if self.created_here.get() {
+            Err(Tampering::AnswerDiffers("which body was uploaded").into())
+        } else {
+            Err(Error::refusal(Code::VersionUploaded))
+        }
     }
 
     fn create(&self) -> Result<Created, Error> {
@@ -163,12 +177,13 @@ impl Job<'_> {
     }
 
     /// Encrypts into the slot, and writes down that it is done once the ciphertext is durable.
-    fn encrypt(&self, mut journal: Journal, created: &Created, file: &File) -> Result<Journal, Error> {
+    fn encrypt(&self, mut journal: Journal, created: &Created, file: &File) -> Result<(Journal, Hash), Error> {
         // Half a ciphertext only takes room, perhaps the last there was.
         let spooled = self.spool(created, file).inspect_err(|_| self.slot.discard(BODY))?;
-        journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, spooled.sha256));
-        journal.write(self.slot)?;
-        Ok(journal)
+        self.encrypted_here.set(true);
+        journal.run = Some(Run::new(&journal, self.new.media_type, &spooled.sealed, &spooled.sha256, self.key));
+        journal.write(self.slot, self.key)?;
+        Ok((journal, spooled.sha256))
     }
 
     fn spool(&self, created: &Created, mut file: &File) -> Result<Spooled, Error> {
@@ -177,7 +192,7 @@ impl Job<'_> {
         file.seek(SeekFrom::Start(0)).map_err(failed())?;
         let body = self.slot.create(BODY)?;
         self.progress.begin(Stage::Encrypt, before.len(), 0);
-        let plaintext = Counted::new(BufReader::with_capacity(READ_BYTES, file), self.progress);
+        let plaintext = Counted::new(file, self.progress);
         let spooled = created.spool_into(body, plaintext);
         self.progress.end();
         let kept = || Error::spool(self.slot.file(BODY));
@@ -206,8 +221,6 @@ impl Job<'_> {
                 Err(error) => Err(error),
             };
             match sent {
-                // By which run, the evidence tells.
-                Err(error) if error.is_refusal(Code::VersionUploaded) => return Ok(()),
                 Err(Error::UploadExpired) if !last => {}
                 Err(error) if error.is_refusal(Code::UploadExpired) && !last => {}
                 Err(error) if error.is_refusal(Code::NotAnnounced) && !last => {}
@@ -224,7 +237,7 @@ impl Job<'_> {
         let run = journal.run.as_mut().ok_or(Error::SpoolDamaged)?;
         run.expires_at_ms = Some(outcome.expires_at);
         let (body_bytes, single) = (run.announcement.body_bytes, run.parts.len() == 1);
-        journal.write(self.slot)?;
+        journal.write(self.slot, self.key)?;
         match (&answer.upload, &answer.parts) {
             (Some(call), None) if single => {
                 let body = self.slot.open(BODY)?.ok_or(Error::SpoolDamaged)?;
@@ -237,8 +250,8 @@ impl Job<'_> {
                 }
             }
             (None, Some(plan)) if !single => {
-                let Self { client, slot, progress, .. } = *self;
-                Parts { client, slot, journal, progress }.send(plan)
+                let Self { client, slot, key, progress, .. } = *self;
+                Parts { client, slot, key, journal, progress }.send(plan)
             }
             _ => Err(Tampering::AnswerDiffers("how the body is sent").into()),
         }
@@ -255,9 +268,13 @@ impl Job<'_> {
 
     /// Looks at what is in the slot, and holds it to the vault's evidence and to the file.
     fn take_up(&self, file: &File) -> Result<Found, Error> {
-        let found = match Journal::read(self.slot)? {
-            Some(journal) => self.hold_to_evidence(journal, file)?,
-            None => Found::Nothing,
+        let found = if let Some(journal) = Journal::read(self.slot, self.key)? {
+            self.hold_to_evidence(journal, file)?
+        } else {
+            if self.slot.file(JOURNAL).exists() {
+                self.progress.note("what an earlier run left was changed or cannot be read: it is begun anew");
+            }
+            Found::Nothing
         };
         if matches!(found, Found::Nothing) {
             self.slot.clear()?;
@@ -273,14 +290,15 @@ impl Job<'_> {
             .filter(|key| version.is_some_and(|version| Hash::of(&[key.ciphertext()]) == version.wrapped_sha256));
         let (Some(version), Some(wrapped_key)) = (version, wrapped) else { return Ok(Found::Nothing) };
         let (record, number) = (journal.record, journal.version);
-        let same = !self.client.transfers.fresh && self.is_same_file(&journal, file)?;
+        let anew = self.client.transfers.fresh && !self.encrypted_here.get();
+        let same = if anew { None } else { self.same_file(&journal, file)? };
         if let Some((announced, uploaded_at)) = version.current() {
             let stream = StreamId::Record(record);
             let event = checked.sound.event(&stream, uploaded_at.seq).ok_or(Tampering::NotShown("the upload"))?;
-            return Ok(match &journal.run {
-                Some(run) if same && run.announcement.message_id == announced.announcement.message_id => {
+            return Ok(match (&journal.run, same) {
+                (Some(run), Some(sha256)) if run.announcement.message_id == announced.announcement.message_id => {
                     self.progress.note(&format!("record {record} version {number} had arrived already"));
-                    Found::Arrived(Box::new(uploaded(&journal, run, true, event.clone())))
+                    Found::Arrived(Box::new(self.uploaded(&journal, run, sha256, event.clone())))
                 }
                 _ => {
                     self.progress.note(&format!("record {record} version {number} arrived as the file was before"));
@@ -288,14 +306,14 @@ impl Job<'_> {
                 }
             });
         }
-        if same {
+        if let Some(sha256) = same {
             self.progress.note(&format!("resuming: record {record} version {number} was begun earlier"));
-            return Ok(Found::Encrypted(journal));
+            return Ok(Found::Encrypted(journal, sha256));
         }
         if journal.run.take().is_some() {
             self.progress
                 .note("the file was changed or is to be sent afresh: it is encrypted again for the same record");
-            journal.write(self.slot)?;
+            journal.write(self.slot, self.key)?;
         }
         let event = created_event(&checked, record, number).ok_or(Tampering::NotShown("the version"))?;
         let key = self.client.owner_key(record, number, &version.wrapped_sha256)?;
@@ -321,34 +339,46 @@ impl Job<'_> {
         }
     }
 
-    /// Whether there is a whole ciphertext, and the file is the one that it was made of. Sizes first: they are cheap.
-    fn is_same_file(&self, journal: &Journal, mut file: &File) -> Result<bool, Error> {
-        let Some(run) = &journal.run else { return Ok(false) };
+    /// The file's SHA-256, if there is a whole ciphertext and the file is the one that it was made of. Sizes first: they are cheap.
+    fn same_file(&self, journal: &Journal, mut file: &File) -> Result<Option<Hash>, Error> {
+        let Some(run) = &journal.run else { return Ok(None) };
         let failed = || Error::file(self.new.path);
         let spooled = self.slot.open(BODY)?.and_then(|body| body.metadata().ok()).map(|metadata| metadata.len());
         let size = file.metadata().map_err(failed())?.len();
         if spooled != Some(run.announcement.body_bytes) || size != run.plaintext_bytes {
-            return Ok(false);
+            return Ok(None);
         }
         file.seek(SeekFrom::Start(0)).map_err(failed())?;
         self.progress.begin(Stage::Compare, size, 0);
-        let mut digest = Sha256::new();
-        let mut reader = Counted::new(BufReader::with_capacity(READ_BYTES, file), self.progress);
-        let read = io::copy(&mut reader, &mut digest);
+        let read = sha256_of(Counted::new(file, self.progress));
         self.progress.end();
-        read.map_err(failed())?;
-        Ok(run.plaintext_sha256 == Hash(digest.finalize().into()))
+        let sha256 = read.map_err(failed())?;
+        Ok(Some(sha256).filter(|sha256| run.is_of(sha256, self.key)))
+    }
+
+    fn uploaded(&self, journal: &Journal, run: &Run, sha256: Hash, event: Event) -> Uploaded {
+        Uploaded {
+            record: journal.record,
+            version: journal.version,
+            sha256,
+            plaintext_bytes: run.plaintext_bytes,
+            resumed: !self.created_here.get(),
+            event,
+        }
     }
 }
 
-fn uploaded(journal: &Journal, run: &Run, resumed: bool, event: Event) -> Uploaded {
-    Uploaded {
-        record: journal.record,
-        version: journal.version,
-        sha256: run.plaintext_sha256,
-        plaintext_bytes: run.plaintext_bytes,
-        resumed,
-        event,
+/// The SHA-256 of a plaintext, which stays nowhere in memory.
+fn sha256_of(mut plaintext: impl Read) -> io::Result<Hash> {
+    let mut buffer = Zeroizing::new(vec![0; READ_BYTES]);
+    let mut digest = Sha256::new();
+    loop {
+        match plaintext.read(&mut buffer) {
+            Ok(0) => return Ok(Hash(digest.finalize().into())),
+            Ok(read) => digest.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

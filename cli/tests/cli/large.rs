@@ -193,6 +193,10 @@ fn an_upload_that_is_discarded_is_gone() {
     assert_eq!((gone["uploads"].as_array().map(Vec::len), &gone["discarded"]), (Some(1), &true.into()));
     assert_eq!(fs::read_dir(desk.path("state/chartseal-uploads")).expect("there").count(), 0);
     assert!(desk.bare(&["record", "uploads"]).stdout.contains("no unfinished uploads"));
+    vault.fail_at("PUT", "/s3/", &[Fault::Status(400)]);
+    desk.run("anna", &["record", "upload", "small.txt"]);
+    let said = desk.bare(&["record", "uploads", "--discard"]).stdout;
+    assert!(said.contains("removed: ") && said.contains("without a body"), "what stays at the vault: {said}");
 }
 
 /// Runs the program where no file can grow beyond 64 blocks, as if the disk were full then.

@@ -7,6 +7,7 @@ mod fake;
 mod hostile;
 mod large;
 mod resume;
+mod slots;
 mod transport;
 mod usage;
 mod watch;

@@ -148,6 +148,9 @@ pub fn uploads(arguments: &Uploads, output: &Output) -> Answered {
         output.say(format!("{gone}record {} version {} at {}", one.record, one.version, one.origin));
         let begun = output::time(one.begun_at_ms);
         output.say(format!("  {}, begun {begun}{until}, {} bytes kept", one.stage, one.kept_bytes));
+        if arguments.discard {
+            output.say("  the vault goes on to list this version, without a body unless all of it was sent; it cannot be sent any more");
+        }
     }
     let of = |one: &Unfinished| {
         json!({

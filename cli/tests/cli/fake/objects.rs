@@ -88,7 +88,11 @@ fn put(store: &mut Store, request: &Request, record: Id, version: u32) -> Reply 
 fn arrived(store: &mut Store, record: Id, version: u32, announced: u64, body: Vec<u8>) {
     store.blobs.insert((record, version), body);
     let found = Observation::ObjectFound { record, announced, version_id: "v1".to_owned() };
-    store.observe(&found).expect("it was announced");
+    if store.commits_at.is_some() {
+        store.not_found_yet.push(found);
+    } else {
+        store.observe(&found).expect("it was announced");
+    }
 }
 
 /// The announced run of this message id, with its place in the record's stream.

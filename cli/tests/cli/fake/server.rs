@@ -55,7 +55,7 @@ fn answer(connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::io::
     reader.read_exact(&mut request.body)?;
     let handled = |request: &Request| {
         let mut store = lock(store);
-        store.calls.push((request.method.clone(), request.target.clone()));
+        store.called(&request.method, &request.target);
         routes::handle(&mut store, request, base)
     };
     match fault {

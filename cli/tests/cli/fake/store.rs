@@ -38,6 +38,9 @@ pub struct Store {
     pub clock_ms: i64,
     /// How far its `Date` header is from its clock.
     pub date_off_ms: i64,
+    /// If set, the vault finds a body only when the next call of this method and a path that has this in it comes, once.
+    pub commits_at: Option<(&'static str, &'static str)>,
+    pub not_found_yet: Vec<Observation>,
     /// Whether presigned uploads are over.
     pub uploads_expired: bool,
 }
@@ -73,6 +76,8 @@ impl Store {
             calls: Vec::new(),
             clock_ms: 0,
             date_off_ms: 0,
+            commits_at: None,
+            not_found_yet: Vec::new(),
             uploads_expired: false,
         }
     }
@@ -80,6 +85,17 @@ impl Store {
     pub fn now_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         u64::try_from(since.as_millis()).expect("fits").saturating_add_signed(self.clock_ms)
+    }
+
+    /// A call comes: what happened before it is found, if it was waited for.
+    pub fn called(&mut self, method: &str, target: &str) {
+        self.calls.push((method.to_owned(), target.to_owned()));
+        if self.commits_at.is_some_and(|(by, path)| by == method && target.contains(path)) {
+            for found in std::mem::take(&mut self.not_found_yet) {
+                self.observe(&found).expect("it was announced");
+                self.commits_at = None;
+            }
+        }
     }
 
     /// Takes a command, and does what the vault's workers would do next.
