@@ -103,6 +103,9 @@ fn exporting_on_the_command_line() {
         (1, Some("file-exists")),
         "a key is never replaced"
     );
+    let key = fs::read(desk.path("key")).expect("read");
+    let onto_the_key = desk.run("anna", &[&export[..], &["./key", "--force"]].concat());
+    assert!(onto_the_key.code == 1 && fs::read(desk.path("key")).expect("read") == key, "the key is still there");
     let wrong = desk.run("anna", &[&export[..], &["other.esdk", "--key-namespace", "aws-kms"]].concat());
     assert_eq!((wrong.code, wrong.json()["error"]["code"].as_str()), (2, Some("bad-key")));
     fs::set_permissions(desk.path("key"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("set");

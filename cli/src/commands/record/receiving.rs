@@ -1,8 +1,8 @@
 //! `chartseal record download` and `export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use chartseal_cli::{DownloadOf, ExportKey, KeyFile};
+use chartseal_cli::{DownloadOf, Error, ExportKey, KeyFile};
 use chartseal_events::Id;
 use clap::Args;
 use serde_json::json;
@@ -105,10 +105,20 @@ pub fn download(arguments: &Download, session: &Session, output: &Output) -> Ans
     }))
 }
 
+/// Whether two paths lead to one file, there or yet to be made.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    real(one).is_some() && real(one) == real(other)
+}
+
 pub fn export(arguments: &Export, session: &Session, output: &Output) -> Answered {
     let Export { which, out, key_file, generate_key, key_name, key_namespace, force, shown } = arguments;
     let of = which.of()?;
     ExportKey::check_names(key_namespace, key_name)?;
+    if is_same_file(out, key_file) {
+        // `--force` would replace the key by what only it opens.
+        return Err(Error::FileExists(key_file.clone()).into());
+    }
     let client = session.client()?;
     let key = if *generate_key { KeyFile::generate(key_file)? } else { KeyFile::read(key_file)? };
     if key.others_can_read {
