@@ -194,8 +194,8 @@ impl<'a> Cast<'a> {
             self.heads.insert(on, looked_at.view.head);
             self.ids.insert(on, request);
         }
-        let granted = grantee.granted(stack, shared);
-        self.ids.extend([(On::Granted, granted), (On::GrantedForForeign, granted)]);
+        let live = grantee.granted(stack, shared);
+        self.ids.extend([(On::Granted, live), (On::GrantedForForeign, live)]);
         self.ids.insert(On::SuspendedGrant, suspended.granted(stack, shared));
     }
 
