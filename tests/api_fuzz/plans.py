@@ -31,6 +31,8 @@ FLAWS = (
     "oversized",
 )
 FLAWLESS = 30
+# One of them: the operation's command before is sent once more, byte for byte.
+REPEATED = 1
 # The vault's limit (events/src/limits.rs).
 MAX_BODY_BYTES = 64 * 1024
 
@@ -187,8 +189,7 @@ def carry_out(plan, name, command, cast):
     if flaw == "no-jws":
         body["command"] = text
     target = payload.get(aimed) if aimed and small(plan.get("aim")) < 7 else None
-    if small(plan.get("flaw")) == 1 and name in cast.last:
-        # The same bytes once more.
+    if small(plan.get("flaw")) == REPEATED and name in cast.last:
         return cast.last[name]
     cast.last[name] = body, target
     return body, target

@@ -103,7 +103,8 @@ fn judge(documented: &Documented, answer: &Answer, expected: Expect) -> Option<S
 #[test]
 fn every_operation_answers_everybody_as_the_table_says() {
     let started = Instant::now();
-    let stack = Stack::usual();
+    // A stack of its own: other stories count on their vault's operators.
+    let stack = Stack::rough();
     let operations = documented(stack);
     let rows = table::rows();
     compare(&operations, &rows);

@@ -73,18 +73,20 @@ fn command(operation: &'static str, on: On, known: [Expect; 7]) -> Row {
 
 /// A command for operators alone.
 fn governing(operation: &'static str, on: On, operator: Expect) -> Row {
-    let mut known = [NO_OPERATOR; 7];
-    known[6] = operator;
-    command(operation, on, known)
+    command(operation, on, all_but_operators(NO_OPERATOR, operator))
 }
 
 /// A registration: by a new key that has the invitation's code, and by nobody in the name of somebody else.
 fn registering(on: On, new_key: Expect) -> Row {
-    let mut known = [UNKNOWN; 7];
-    known[6] = new_key;
-    let row = command("POST /providers", on, known);
+    let row = command("POST /providers", on, all_but_operators(UNKNOWN, new_key));
     let [nobody, .., misdirected] = row.unknown;
     Row { unknown: [nobody, new_key, UNKNOWN, UNKNOWN, misdirected], ..row }
+}
+
+fn all_but_operators(others: Expect, operator: Expect) -> [Expect; 7] {
+    let mut known = [others; 7];
+    known[6] = operator;
+    known
 }
 
 /// The table. What changes an object comes last in its row, and has the object for itself.
