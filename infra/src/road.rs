@@ -67,13 +67,37 @@ pub async fn look<S: EventStore>(
     Ok(View::new(histories))
 }
 
+/// The same with the exact bytes that were folded, for whoever wants to check them.
+pub async fn look_with_evidence<S: EventStore>(
+    store: &S,
+    streams: impl IntoIterator<Item = StreamId>,
+    now_ms: u64,
+) -> Result<(View, Evidence), Failure> {
+    let loads = streams.into_iter().map(|stream| async move {
+        let events = load(store, stream, now_ms).await?;
+        Ok::<_, StoreError>((fold(stream, &events)?, (stream, events.into_iter().map(|event| event.body).collect())))
+    });
+    let (histories, evidence): (Vec<_>, _) = try_join_all(loads).await?.into_iter().unzip();
+    Ok((View::new(histories), Evidence(evidence)))
+}
+
 async fn history<S: EventStore>(store: &S, stream: StreamId, now_ms: u64) -> Result<History, StoreError> {
-    let folded = if matches!(stream, StreamId::Search { .. }) {
+    fold(stream, &load(store, stream, now_ms).await?)
+}
+
+async fn load<S: EventStore>(store: &S, stream: StreamId, now_ms: u64) -> Result<Vec<StoredEvent>, StoreError> {
+    if matches!(stream, StreamId::Search { .. }) {
         // A repeated search can only repeat a command that is still taken: look back that far.
-        let events = store.load_tail(&stream, now_ms.saturating_sub(4 * MAX_CLOCK_SKEW_MS)).await?;
-        History::fold_tail(stream, &events)
+        return store.load_tail(&stream, now_ms.saturating_sub(4 * MAX_CLOCK_SKEW_MS)).await;
+    }
+    store.load(&stream).await
+}
+
+fn fold(stream: StreamId, events: &[StoredEvent]) -> Result<History, StoreError> {
+    let folded = if matches!(stream, StreamId::Search { .. }) {
+        History::fold_tail(stream, events)
     } else {
-        History::fold(stream, &store.load(&stream).await?)
+        History::fold(stream, events)
     };
     folded.map_err(|error| StoreError::Damaged { what: error.to_string() })
 }
@@ -89,6 +113,18 @@ pub async fn take<S: EventStore, C: Clock>(
     travel(store, clock, Cause::Command(command), streams.into_iter().collect(), luggage).await
 }
 
+/// The same for who has just looked at what the command relies on: looked at again only when a race was lost meanwhile.
+pub async fn take_seen<S: EventStore, C: Clock>(
+    store: &S,
+    clock: &C,
+    command: &Command,
+    luggage: &Luggage,
+    seen: View,
+) -> Result<Taken, Failure> {
+    let streams = command.reads()?;
+    travel_from(Some(seen), store, clock, Cause::Command(command), streams.into_iter().collect(), luggage).await
+}
+
 /// Writes down something that the vault found out.
 pub async fn observe<S: EventStore, C: Clock>(
     store: &S,
@@ -98,7 +134,31 @@ pub async fn observe<S: EventStore, C: Clock>(
     travel(store, clock, Cause::Observation(observation), observation.reads(), &Luggage::default()).await
 }
 
+/// The same for who has just looked at the streams that the observation is about.
+pub async fn observe_seen<S: EventStore, C: Clock>(
+    store: &S,
+    clock: &C,
+    observation: &Observation,
+    seen: View,
+) -> Result<Taken, Failure> {
+    let (cause, streams) = (Cause::Observation(observation), observation.reads());
+    travel_from(Some(seen), store, clock, cause, streams, &Luggage::default()).await
+}
+
 async fn travel<S: EventStore, C: Clock>(
+    store: &S,
+    clock: &C,
+    cause: Cause<'_>,
+    streams: Vec<StreamId>,
+    luggage: &Luggage,
+) -> Result<Taken, Failure> {
+    travel_from(None, store, clock, cause, streams, luggage).await
+}
+
+/// `seen` is as good as a look of one's own: whatever was appended meanwhile to the stream that is written to makes the append a conflict, and after
+/// that everything is looked at anew.
+async fn travel_from<S: EventStore, C: Clock>(
+    mut seen: Option<View>,
     store: &S,
     clock: &C,
     cause: Cause<'_>,
@@ -107,7 +167,10 @@ async fn travel<S: EventStore, C: Clock>(
 ) -> Result<Taken, Failure> {
     for _ in 0..MAX_ATTEMPTS {
         let now_ms = clock.now_ms();
-        let view = look(store, streams.iter().copied(), now_ms).await?;
+        let view = match seen.take() {
+            Some(view) => view,
+            None => look(store, streams.iter().copied(), now_ms).await?,
+        };
         let drafts = match decide(&view, cause, &luggage.facts, now_ms)? {
             Decision::Append(drafts) => drafts,
             Decision::Existing(place) => {
@@ -152,16 +215,4 @@ fn nonces(count: usize) -> Result<Vec<Bytes<16>>, Failure> {
         getrandom::fill(&mut nonce.0).map_err(|_| Code::Internal)?;
     }
     Ok(nonces)
-}
-
-/// The exact bytes of these streams, for whoever wants to check them.
-pub async fn evidence<S: EventStore>(
-    store: &S,
-    streams: impl IntoIterator<Item = StreamId>,
-) -> Result<Evidence, Failure> {
-    let loads = streams.into_iter().map(|stream| async move {
-        let events = store.load(&stream).await?;
-        Ok::<_, StoreError>((stream, events.into_iter().map(|event| event.body).collect()))
-    });
-    Ok(Evidence(try_join_all(loads).await?.into_iter().collect()))
 }

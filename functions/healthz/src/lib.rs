@@ -53,22 +53,18 @@ impl<E: EventStore, C: Clock> Service for Healthz<E, C> {
     responses((status = 200, description = "The vault answers.", body = Health)),
 ))]
 pub async fn health<E: EventStore, C: Clock>(vault: &Healthz<E, C>) -> Result<Answer, Failure> {
-    let view = road::look(&vault.events, [StreamId::Vault], vault.clock.now_ms()).await?;
+    let (view, evidence) = road::look_with_evidence(&vault.events, [StreamId::Vault], vault.clock.now_ms()).await?;
     let begun = view.operators();
     if begun.is_some_and(|begun| begun.genesis.origin != vault.origin) {
         // Every command would be refused for its audience, or its event be unsound: better said than found out.
         return Err(StoreError::Damaged { what: "ORIGIN is not the one of the genesis event".to_owned() }.into());
     }
-    let evidence = match begun {
-        Some(_) => road::evidence(&vault.events, [StreamId::Vault]).await?,
-        None => Evidence::default(),
-    };
     Answer::ok(&Health {
         status: if begun.is_some() { "ok" } else { "empty" }.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         origin: vault.origin.clone(),
         genesis: begun.map(|begun| begun.genesis_leaf),
-        evidence,
+        evidence: if begun.is_some() { evidence } else { Evidence::default() },
     })
 }
 

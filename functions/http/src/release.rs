@@ -8,6 +8,7 @@ use chartseal_events::{Bytes, Code, Id, StreamId};
 use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, EventStore, KeyContext, KeyTable, Presigned, StoreError};
 use chartseal_infra::road::Taken;
+use futures_util::future::try_join;
 use zeroize::Zeroizing;
 
 use crate::{Failure, evidence_closure};
@@ -62,16 +63,17 @@ pub async fn release_download<E: EventStore, K: KeyTable, B: Blobs>(
     let found = taken.view.record(record).and_then(|record| record.version(version)).ok_or(Code::NotFound)?;
     let (announced, uploaded) = found.current().ok_or(Code::NotUploaded)?;
     let message_id = &announced.announcement.message_id;
-    let header = keys.header(record, version, message_id).await?;
+    let header = async { Ok(keys.header(record, version, message_id).await?) };
+    let evidence = evidence_closure(events, [StreamId::Record(record), taken.event.at.stream]);
+    let (header, evidence) = try_join(header, evidence).await?;
     let header =
         header.ok_or_else(|| StoreError::Damaged { what: format!("the header of {record}/{version} is gone") })?;
     let key = BlobKey { record, version, announced: uploaded.announced }.to_string();
     let download = blobs.presign_get(&key, &uploaded.version_id, now_ms, DOWNLOAD_LIFE_S).await?;
-    let streams = [StreamId::Record(record), taken.event.at.stream];
     Ok(ReleasedDownload {
         event: Receipt::from(&taken.event),
         download: presigned(download),
         header: base64url(&header),
-        evidence: evidence_closure(events, streams).await?,
+        evidence,
     })
 }

@@ -3,6 +3,7 @@
 use chartseal_events::event::EventRef;
 use chartseal_events::{Bytes, Id, StreamId};
 use chartseal_infra::ports::{EventStore, Index, IndexEntry, IndexList, StoreError};
+use futures_util::future::try_join;
 
 use crate::{fetch, look};
 
@@ -36,10 +37,8 @@ async fn entries<E: EventStore>(
     announced: EventRef,
     version: u32,
 ) -> Result<Vec<(IndexList, IndexEntry)>, StoreError> {
-    let Some(event) = fetch(events, announced).await? else {
-        return Err(StoreError::Damaged { what: format!("{announced} is gone") });
-    };
-    let private = events.private(&announced).await?;
+    let (event, private) = try_join(fetch(events, announced), events.private(&announced)).await?;
+    let event = event.ok_or_else(|| StoreError::Damaged { what: format!("{announced} is gone") })?;
     let tokens = private.get("tokens").map_or("", |tokens| &tokens.value);
     let entry = IndexEntry { at_ms: event.at_ms, event: announced, version };
     // Announcements are checked when they are taken; whatever else is stored here is no token and can be found by nobody.

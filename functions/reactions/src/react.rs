@@ -3,6 +3,7 @@
 use chartseal_events::event::{AccessRequested, Event, EventRef, Outcome};
 use chartseal_events::{Id, StreamId};
 use chartseal_infra::ports::{Due, EventStore, Index, IndexEntry, IndexList, StoreError, WorkList, Workflow};
+use futures_util::future::{try_join, try_join3};
 
 use crate::{fetch, look, postings, tell};
 
@@ -61,8 +62,7 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
                 self.to_request(event, request, asked).await?;
             }
             (Outcome::AccessApproved(approved), StreamId::Request(request)) => {
-                self.due(event, approved.until).await?;
-                self.tell(request).await?;
+                try_join(self.due(event, approved.until), self.tell(request)).await?;
             }
             (Outcome::AccessDenied(_) | Outcome::AccessExpired(_), StreamId::Request(request)) => {
                 self.tell(request).await?;
@@ -74,10 +74,9 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
 
     async fn to_request(&self, event: &Event, request: Id, asked: &AccessRequested) -> Result<(), StoreError> {
         let lists = [IndexList::Requests, IndexList::RequestsOf(asked.requester), IndexList::RequestsOf(asked.owner)];
-        self.list(event, lists).await?;
-        self.due(event, asked.expires_at).await?;
         // A workflow's name is free again some time after its end: never start one for a request that has been decided.
-        let view = look(self.events, event.place.stream).await?;
+        let look = look(self.events, event.place.stream);
+        let (.., view) = try_join3(self.list(event, lists), self.due(event, asked.expires_at), look).await?;
         if view.request(request).is_some_and(|request| request.state.is_open()) {
             self.workflow.start(request).await?;
         }

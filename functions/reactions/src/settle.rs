@@ -6,7 +6,7 @@ use chartseal_events::state::{AnnouncedStatus, Record};
 use chartseal_events::{Code, EventRef, Observation, StreamId};
 use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Aborted, Blobs, Clock, EventStore};
-use chartseal_infra::road::{Failure, observe};
+use chartseal_infra::road::{Failure, observe, observe_seen};
 
 use crate::look;
 
@@ -110,7 +110,7 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     let mismatch = head.as_ref().is_some_and(|head| !head.holds(stand.announcement));
     if let Some(head) = head.filter(|_| !mismatch) {
         let found = Observation::ObjectFound { record, announced, version_id: head.version_id };
-        let taken = observe(events, clock, &found).await?;
+        let taken = observe_seen(events, clock, &found, view.clone()).await?;
         return Ok(match abort_unfinished(blobs, upload, &stand, orphans).await? {
             false => Settled::Unfinished,
             true if taken.repeated => Settled::Already { at_ms: clock.now_ms() },

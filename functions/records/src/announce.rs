@@ -60,7 +60,7 @@ pub async fn announce<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let header = check_header(vault, header, &announcement, version).await?;
     let mut luggage = admitted.luggage(facts);
     luggage.keys.extend(new_header(vault, header, &announcement, version).await?);
-    let taken = road::take(&vault.store, &vault.clock, command, &luggage).await?;
+    let taken = road::take_seen(&vault.store, &vault.clock, command, &luggage, view).await?;
     Answer::taken(&taken, &leave(vault, &taken, &announcement).await?)
 }
 

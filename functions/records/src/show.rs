@@ -8,7 +8,7 @@ use chartseal_events::{Code, EventRef, Id, Outcome, StreamId};
 use chartseal_http::{Answer, Failure, Incoming, MAX_PAGE, Paging, PathValues, Reader, evidence_closure, reader};
 use chartseal_infra::ports::{Blobs, Clock, DataKeys, IndexList, StoreError};
 use chartseal_infra::road;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::view::versions;
 use crate::{Records, Store};
@@ -90,12 +90,9 @@ pub async fn show<S: Store, B: Blobs, D: DataKeys, C: Clock>(
         Reader::Member { provider, .. } if has_live_grant(vault, provider, record, now_ms).await? => 0,
         Reader::Member { .. } => return Err(Code::NotFound.into()),
     };
-    Answer::ok(&RecordView {
-        record: id,
-        owner: record.owner,
-        versions: versions(&vault.store, record, labels, now_ms).await?,
-        evidence: evidence_closure(&vault.store, [stream]).await?,
-    })
+    let shown = versions(&vault.store, record, labels, now_ms);
+    let (versions, evidence) = try_join(shown, evidence_closure(&vault.store, [stream])).await?;
+    Answer::ok(&RecordView { record: id, owner: record.owner, versions, evidence })
 }
 
 /// Whether one of the provider's requests for this record was approved and its time is not over.

@@ -8,6 +8,7 @@ use chartseal_events::{Code, EventRef, Id, StreamId, View};
 use chartseal_http::{Answer, Caller, Failure, Incoming, PathValues, authenticate, evidence_closure};
 use chartseal_infra::ports::{Clock, EventStore};
 use chartseal_infra::road;
+use futures_util::future::try_join3;
 
 use crate::Register;
 
@@ -52,12 +53,20 @@ async fn profile<E: EventStore, C: Clock>(
 ) -> Result<ProviderProfile, Failure> {
     let stream = StreamId::Provider(provider.id);
     let mut streams = vec![StreamId::Vault, stream];
-    let (mut view, mut private) = (View::default(), PrivatePart::new());
-    if let Some(registration) = provider.registration {
-        streams.push(StreamId::Staff(registration.staff));
-        view = road::look(&vault.events, [StreamId::Staff(registration.staff)], now_ms).await?;
-        private = vault.events.private(&EventRef { stream, seq: registration.seq }).await?;
-    }
+    streams.extend(provider.registration.map(|registration| StreamId::Staff(registration.staff)));
+    let view = async {
+        match provider.registration {
+            Some(registration) => road::look(&vault.events, [StreamId::Staff(registration.staff)], now_ms).await,
+            None => Ok(View::default()),
+        }
+    };
+    let private = async {
+        match provider.registration {
+            Some(registration) => Ok(vault.events.private(&EventRef { stream, seq: registration.seq }).await?),
+            None => Ok(PrivatePart::new()),
+        }
+    };
+    let (view, private, evidence) = try_join3(view, private, evidence_closure(&vault.events, streams)).await?;
     let staff = provider.registration.and_then(|registration| view.staff(registration.staff));
     Ok(ProviderProfile {
         provider: provider.id,
@@ -66,7 +75,7 @@ async fn profile<E: EventStore, C: Clock>(
         sign_key: staff.map(|staff| staff.sign_key),
         seal_key: staff.map(|staff| staff.seal_key),
         contact: if whole { contact(&private) } else { None },
-        evidence: evidence_closure(&vault.events, streams).await?,
+        evidence,
     })
 }
 

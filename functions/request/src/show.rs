@@ -9,7 +9,7 @@ use chartseal_http::{
 };
 use chartseal_infra::ports::{Clock, EventStore, Index, IndexList};
 use chartseal_infra::road;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::Requests;
 
@@ -96,11 +96,14 @@ async fn view<E: EventStore, I: Index, C: Clock>(
     let (Some(request), Some(head)) = (view.request(id).filter(|request| may_see(reader, request)), head) else {
         return Ok(None);
     };
-    let justification = private(vault, EventRef { stream, seq: 0 }, &["justification"]).await?;
-    let reason = match request.decided_seq {
-        Some(seq) => private(vault, EventRef { stream, seq }, &["comment", "reason"]).await?,
-        None => None,
+    let justification = private(vault, EventRef { stream, seq: 0 }, &["justification"]);
+    let reason = async {
+        match request.decided_seq {
+            Some(seq) => private(vault, EventRef { stream, seq }, &["comment", "reason"]).await,
+            None => Ok(None),
+        }
     };
+    let (justification, reason) = try_join(justification, reason).await?;
     Ok(Some(RequestView { justification, reason, ..public(request, head.leaf) }))
 }
 

@@ -84,12 +84,13 @@ impl<E: EventStore, W: WorkList, F: Workflow, C: Clock> Tasks<'_, E, W, F, C> {
         if let (RequestState::Requested, Kid::Person(person)) = (request.state, request.by) {
             let checked = Observation::RequesterChecked { request: id, requester: request.asked.requester, person };
             match observe(self.events, self.clock, &checked).await {
-                Ok(_) => {}
+                Ok(taken) => request = taken.view.request(id).cloned().ok_or(Code::NotFound)?,
                 // Verified by another run, or decided, in between.
-                Err(Failure::Refused(refusal)) if refusal.code == Code::AlreadyDecided => {}
+                Err(Failure::Refused(refusal)) if refusal.code == Code::AlreadyDecided => {
+                    request = self.request(id).await?;
+                }
                 Err(error) => return Err(error),
             }
-            request = self.request(id).await?;
         }
         let refused = matches!(request.state, RequestState::Requested | RequestState::Denied | RequestState::Undecided);
         Ok(json!({"verified": !refused}))
