@@ -210,7 +210,8 @@ async fn create_workflow(client: &aws_sdk_sfn::Client, name: &str) -> String {
         "Resource": "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken",
         "Parameters": {"TableName": table, "Item": {"request": {"S.$": "$.request"}, "value": {"S.$": "$$.Task.Token"}}},
         "End": true}}});
-    let machine = client.create_state_machine().name(name).role_arn(create_role(name)).definition(definition.to_string());
+    let machine =
+        client.create_state_machine().name(name).role_arn(create_role(name)).definition(definition.to_string());
     machine.send().await.expect("a state machine").state_machine_arn
 }
 
@@ -231,6 +232,7 @@ fn iam(form: &[(&str, &str)]) {
     let authorization = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
     let form = form.iter().copied().chain([("Version", "2010-05-08")]);
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-    let answer = agent.post(&endpoint().url).header("authorization", authorization).send_form(form).expect("IAM answers");
+    let answer =
+        agent.post(&endpoint().url).header("authorization", authorization).send_form(form).expect("IAM answers");
     assert_eq!(answer.status(), 200, "IAM refuses a role");
 }

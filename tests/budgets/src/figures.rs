@@ -105,6 +105,9 @@ mod tests {
         let figures = Figures::of(&[call(now, 0, 1), call(now, 1, 2)], 7);
         assert_eq!(figures.calls, BTreeMap::from([("KMS Decrypt".to_owned(), 2)]));
         assert_eq!((figures.read_units, figures.write_units, figures.rounds), (2.0, 4.0, 2));
-        assert_eq!((figures.sent_bytes, figures.received_bytes, figures.answer_bytes, figures.call_count()), (20, 40, 7, 2));
+        assert_eq!(
+            (figures.sent_bytes, figures.received_bytes, figures.answer_bytes, figures.call_count()),
+            (20, 40, 7, 2)
+        );
     }
 }

@@ -9,14 +9,16 @@
 // A measurement fails by panicking, with what went wrong: there is nothing else that it could do.
 #![allow(clippy::missing_panics_doc)]
 
-//pub mod budget;
+pub mod budget;
 pub mod call;
 pub mod emulator;
 pub mod figures;
+pub mod growth;
 pub mod mirror;
-//pub mod prices;
+pub mod opinion;
+pub mod prices;
 pub mod recorder;
 pub mod size;
 pub mod story;
-//pub mod table;
+pub mod table;
 pub mod vault;

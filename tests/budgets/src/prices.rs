@@ -129,7 +129,11 @@ mod tests {
         let nothing = prices.per_million(&Figures::default(), Around::default());
         let difference = prices.per_million(&figures, Around::default()) - nothing;
         assert!((difference - (4.0 * 0.125 + 2.0 * 0.625)).abs() < 1e-9, "{difference}");
-        let calls = BTreeMap::from([("KMS Decrypt".to_owned(), 1), ("S3 HeadObject".to_owned(), 1), ("S3 AbortMultipartUpload".to_owned(), 3)]);
+        let calls = BTreeMap::from([
+            ("KMS Decrypt".to_owned(), 1),
+            ("S3 HeadObject".to_owned(), 1),
+            ("S3 AbortMultipartUpload".to_owned(), 3),
+        ]);
         let difference = prices.per_million(&Figures { calls, ..Figures::default() }, Around::default()) - nothing;
         assert!((difference - (3.0 + 0.4)).abs() < 1e-9, "{difference}");
     }
@@ -137,7 +141,9 @@ mod tests {
     #[test]
     fn every_price_says_of_what_and_where_it_is_written() {
         let prices = Prices::list();
-        assert!(prices.prices.values().all(|price| price.usd > 0.0 && !price.unit.is_empty() && !price.source.is_empty()));
+        assert!(
+            prices.prices.values().all(|price| price.usd > 0.0 && !price.unit.is_empty() && !price.source.is_empty())
+        );
         assert!((prices.region.as_str(), prices.currency.as_str()) == ("us-east-1", "USD") && !prices.as_of.is_empty());
     }
 }

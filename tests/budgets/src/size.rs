@@ -27,7 +27,8 @@ fn value_bytes(value: &Value) -> usize {
 /// A byte for every two significant digits, and one more. Leading and trailing zeros are not significant.
 fn number_bytes(digits: &str) -> usize {
     let negative = digits.starts_with('-');
-    let (whole, fraction) = digits.trim_start_matches('-').split_once('.').unwrap_or((digits.trim_start_matches('-'), ""));
+    let (whole, fraction) =
+        digits.trim_start_matches('-').split_once('.').unwrap_or((digits.trim_start_matches('-'), ""));
     let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
     let first = all.iter().position(|digit| *digit != b'0');
     let Some(first) = first else { return 1 };

@@ -11,7 +11,8 @@ use chartseal_events::command::Announcement;
 use chartseal_events::encoding::base64url;
 use chartseal_http::testing::Wallet;
 
-pub use records::{download_once, upload};
+pub use people::arrive as arrived;
+pub use records::upload;
 
 use crate::vault::{Measured, Vault};
 

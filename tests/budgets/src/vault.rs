@@ -313,7 +313,10 @@ pub fn disputed(measured: &[Measured]) -> Vec<String> {
             let theirs = call.consumed.as_ref().and_then(consumed_units);
             if call.status == 200 && theirs != Some(call.units.write) {
                 let ours = call.units.write;
-                disputed.push(format!("{}: {}: the emulator says {theirs:?} write units, the rules {ours}", row.name, call.action));
+                disputed.push(format!(
+                    "{}: {}: the emulator says {theirs:?} write units, the rules {ours}",
+                    row.name, call.action
+                ));
             }
         }
     }

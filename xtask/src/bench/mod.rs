@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: the figures of docs/BENCHMARKS.md, measured on this machine, against their limits.
 //!
-//! Everything measured is a released binary. Run it on a machine that does nothing else.
+//! Everything that is timed is a released binary. Run it on a machine that does nothing else.
 
 mod append;
+mod budgets;
 mod envelope;
 mod functions;
 mod metric;
@@ -36,6 +37,8 @@ pub enum Group {
     Demo,
     /// The envelope beside openssl, SHA-256 and the official SDKs
     Envelope,
+    /// What each operation asks of AWS, and what that costs
+    Budgets,
 }
 
 impl Group {
@@ -45,6 +48,7 @@ impl Group {
             Self::Functions => functions::measure(),
             Self::Demo => demonstration(),
             Self::Envelope => envelope::measure(),
+            Self::Budgets => budgets::measure(),
         }
     }
 }

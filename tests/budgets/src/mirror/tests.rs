@@ -5,9 +5,11 @@ use super::*;
 fn mirror() -> Mirror {
     let mut mirror = Mirror::default();
     let schema = |names: &[&str]| -> Value { names.iter().map(|name| json!({"AttributeName": name})).collect() };
-    let index = json!({"IndexName": "by_time", "KeySchema": schema(&["hour"]), "Projection": {"ProjectionType": "KEYS_ONLY"}});
+    let index =
+        json!({"IndexName": "by_time", "KeySchema": schema(&["hour"]), "Projection": {"ProjectionType": "KEYS_ONLY"}});
     for (name, indexes) in [("events", json!([index])), ("plain", json!([]))] {
-        let asked = json!({"TableName": name, "KeySchema": schema(&["stream", "seq"]), "GlobalSecondaryIndexes": indexes});
+        let asked =
+            json!({"TableName": name, "KeySchema": schema(&["stream", "seq"]), "GlobalSecondaryIndexes": indexes});
         mirror.observe("CreateTable", &asked, 200, &json!({}));
     }
     mirror
@@ -15,7 +17,8 @@ fn mirror() -> Mirror {
 
 /// An item of so many bytes.
 fn event(seq: u64, bytes: usize) -> Value {
-    let mut item = json!({"stream": {"S": "vault"}, "seq": {"N": seq.to_string()}, "hour": {"S": "h"}, "body": {"S": ""}});
+    let mut item =
+        json!({"stream": {"S": "vault"}, "seq": {"N": seq.to_string()}, "hour": {"S": "h"}, "body": {"S": ""}});
     let rest = bytes - item_bytes(item.as_object().expect("an item"));
     item["body"]["S"] = "x".repeat(rest).into();
     item
@@ -56,7 +59,8 @@ fn a_refused_write_is_paid_and_not_done() {
     let refused = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"});
     assert_eq!(mirror.observe("PutItem", &asked, 400, &refused).write, 3.0);
     assert_eq!(mirror.observe("PutItem", &asked, 500, &json!({})).write, 0.0);
-    let get = json!({"TableName": "events", "ConsistentRead": true, "Key": {"stream": {"S": "vault"}, "seq": {"N": "1"}}});
+    let get =
+        json!({"TableName": "events", "ConsistentRead": true, "Key": {"stream": {"S": "vault"}, "seq": {"N": "1"}}});
     assert_eq!(mirror.observe("GetItem", &get, 200, &json!({})).read, 1.0);
     assert_eq!(mirror.tables["events"].items.values().map(item_bytes).sum::<usize>(), 2500);
 }

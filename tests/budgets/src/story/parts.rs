@@ -3,12 +3,12 @@
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chartseal_events::Hash;
 use chartseal_events::command::RecordCreate;
 use chartseal_events::limits::PART_BYTES;
 use chartseal_events::wire::{
     AnnouncedUpload, CompleteRequest, CompletedUpload, CreatedRecord, PartDigest, PartsRequest, PartsResponse,
 };
-use chartseal_events::Hash;
 use chartseal_http::Incoming;
 use chartseal_infra::BlobKey;
 use serde::Serialize;
@@ -44,7 +44,9 @@ pub async fn sent(vault: &Vault, people: &People) {
     let call = |what: &str, body: Vec<u8>| -> Incoming {
         stage.signed(owner, stage.send("POST", &format!("/records/{record}/upload/{what}"), body))
     };
-    let of = |digests: &[[u8; 32]]| (1u32..).zip(digests).map(|(number, sha256)| PartDigest { number, sha256: Hash(*sha256) }).collect();
+    let of = |digests: &[[u8; 32]]| {
+        (1u32..).zip(digests).map(|(number, sha256)| PartDigest { number, sha256: Hash(*sha256) }).collect()
+    };
     let asked = PartsRequest { version: 1, message_id, upload_id: None, parts: of(&digests) };
     let name = ("POST /records/{id}/upload/parts", "a new upload; 2 parts");
     let begun: PartsResponse = vault.measure_call(name, &uploads, &call("parts", json(&asked)), 200).await;

@@ -20,7 +20,8 @@ pub async fn arrive(vault: &Vault) -> People {
     vault.measure("genesis", "a new stack", async { (vault.genesis().await, 0) }).await;
     vault.measure("genesis, again", "an update of the stack", async { (vault.genesis().await, 0) }).await;
     let asked = vault.stage.send("GET", "/healthz", Vec::new());
-    let _: Health = vault.measure_call(("GET /healthz", "the vault's stream has 1 event"), &vault.healthz(), &asked, 200).await;
+    let _: Health =
+        vault.measure_call(("GET /healthz", "the vault's stream has 1 event"), &vault.healthz(), &asked, 200).await;
 
     let owner = hospital(vault, true).await;
     let requester = hospital(vault, false).await;

@@ -28,7 +28,8 @@ const PLAINTEXT: [u8; 10_000] = [0x5A; 10_000];
 pub async fn tokens(vault: &Vault, people: &People) {
     let function = vault.tokens();
     for name in ["POST /tokens, first of a process", "POST /tokens"] {
-        let terms: Vec<_> = (0..TERMS).map(|number| Term::parse(&format!("keyword:{number}")).expect("a term")).collect();
+        let terms: Vec<_> =
+            (0..TERMS).map(|number| Term::parse(&format!("keyword:{number}")).expect("a term")).collect();
         let (_, blinded) = Blinding::new(terms, &mut OsRng).expect("blinded");
         let asked = TokensRequest { blinded: blinded.into_iter().map(Bytes).collect() };
         let body = serde_json::to_vec(&asked).expect("JSON");
@@ -90,13 +91,6 @@ pub async fn of_the_owner(vault: &Vault, people: &People, first: &Announced) {
     let asked = stage.post(owner, &format!("/records/{record}/versions"), RecordVersion { record }, &[]);
     let name = ("POST /records/{id}/versions", "version 2; the record's stream has 5 events");
     let _: CreatedRecord = vault.measure_call(name, &vault.records(), &asked, 201).await;
-}
-
-/// One more download by the owner; not measured.
-pub async fn download_once(vault: &Vault, owner: &Wallet, record: Id) {
-    let action = RecordDownload { record, version: 1 };
-    let asked = vault.stage.post(owner, &format!("/records/{record}/download"), action, &[]);
-    let _: ReleasedDownload = vault.send(&vault.records(), &asked, 201).await;
 }
 
 /// A record that is created and announced; nobody has reacted yet.

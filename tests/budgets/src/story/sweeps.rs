@@ -22,7 +22,8 @@ pub async fn swept(vault: &Vault, people: &People) {
 
     let body = announced(vault, owner).await;
     put(vault, body.record, 1, body.seq, &body.bytes).await;
-    let report = turn(vault, "sweeper, a lost hint", "a record whose body is there, and no hint ever came; 8 terms").await;
+    let report =
+        turn(vault, "sweeper, a lost hint", "a record whose body is there, and no hint ever came; 8 terms").await;
     assert_eq!((report.healed, report.failed), (2, 0));
     settle(vault).await;
 
