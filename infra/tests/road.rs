@@ -7,7 +7,7 @@ use chartseal_events::{Action, Bytes, Code, Command, EventRef, Id, Kid, Observat
 use chartseal_infra::faulty::{Fault, Faulty};
 use chartseal_infra::memory::{MemoryVault, START_MS};
 use chartseal_infra::ports::{Append, EventStore as _, StoreError};
-use chartseal_infra::road::{Failure, Luggage, Taken, observe, take};
+use chartseal_infra::road::{Failure, Luggage, Taken, look, observe, take, take_seen};
 use ed25519_dalek::SigningKey;
 
 const ORIGIN: &str = "road.example";
@@ -97,6 +97,23 @@ async fn who_is_overtaken_decides_again_behind_the_quicker() {
     assert_eq!(taken.event.at.seq, 2, "behind the quicker one");
     assert_eq!(taken.view.operators().expect("operators").keys.len(), 3);
     assert_eq!(store.appends(), 3);
+}
+
+#[tokio::test]
+async fn who_looked_too_early_looks_again() {
+    let (vault, store) = begun().await;
+    let seen = || look(&store, [StreamId::Vault], START_MS);
+    let (first, second, late) =
+        (seen().await.expect("a look"), seen().await.expect("a look"), seen().await.expect("a look"));
+    let command = add_operator(4, 1);
+    let luggage = Luggage::default();
+    let taken = take_seen(&store, &vault, &command, &luggage, first).await.expect("taken");
+    assert_eq!((taken.event.at.seq, store.appends()), (1, 2), "by one append");
+    // What the second one saw is no longer so: its append is a conflict, and a look of its own tells it more.
+    let taken = take_seen(&store, &vault, &add_operator(5, 2), &luggage, second).await.expect("taken");
+    assert_eq!((taken.event.at.seq, store.appends()), (2, 4), "by a second look");
+    let again = take_seen(&store, &vault, &command, &luggage, late).await.expect("met again");
+    assert!(again.repeated && vault.events().len() == 3);
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -115,12 +117,14 @@ fn endpoint() -> &'static Endpoint {
     endpoint
 }
 
-/// The functions' own configuration, aimed at the emulator, as its administrator.
+/// The functions' own configuration, aimed at the emulator, as its administrator. Without time limits and repetitions: on a busy machine those would be
+/// counted, and what fails here shall fail.
 pub fn config() -> SdkConfig {
     let endpoint = endpoint();
     let (id, secret, token) = (&endpoint.access_key_id, &endpoint.secret_access_key, endpoint.session_token.clone());
     let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "budgets"));
-    config_for(Some(Region::new(endpoint.region.clone())), Some(endpoint.url.clone()), credentials)
+    let config = config_for(Some(Region::new(endpoint.region.clone())), Some(endpoint.url.clone()), credentials);
+    config.to_builder().timeout_config(TimeoutConfig::disabled()).retry_config(RetryConfig::disabled()).build()
 }
 
 impl Ground {

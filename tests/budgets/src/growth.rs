@@ -57,8 +57,8 @@ async fn downloaded(vault: &Vault, owner: &Wallet, record: Id, times: u32) {
 
 fn applied(view: &chartseal_events::View, events: &[chartseal_events::event::StoredEvent]) -> chartseal_events::View {
     let histories = view.histories().map(|history| {
-        let mut history = history.clone();
-        for event in events.iter().filter(|event| event.at.stream == history.stream) {
+        let (stream, mut history) = (history.stream, history.clone());
+        for event in events.iter().filter(|event| event.at.stream == stream) {
             history.apply(event).expect("the next event");
         }
         history

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 // A measurement fails by panicking, with what went wrong: there is nothing else that it could do.
 #![allow(clippy::missing_panics_doc)]
+#![allow(clippy::float_cmp, reason = "request units are whole numbers and halves, which floats hold exactly")]
 
 pub mod budget;
 pub mod call;

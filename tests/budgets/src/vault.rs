@@ -121,7 +121,7 @@ impl Vault {
     /// Does something, and keeps what it asked of AWS. `work` gives its result and the bytes of its answer.
     pub async fn measure<T>(&self, name: &str, situation: &str, work: impl Future<Output = (T, usize)>) -> T {
         self.history.borrow_mut().extend(self.recorder.take());
-        let (value, answer_bytes) = work.await;
+        let (value, answer_bytes) = Box::pin(work).await;
         let calls = self.recorder.take();
         let figures = Figures::of(&calls, answer_bytes);
         self.history.borrow_mut().extend(calls.iter().cloned());
@@ -132,7 +132,7 @@ impl Vault {
 
     /// Sends a call to a function, and reads the answer's document.
     pub async fn send<S: Service, T: DeserializeOwned>(&self, function: &S, incoming: &Incoming, status: u16) -> T {
-        document(&call(function, incoming).await, status)
+        document(&Box::pin(call(function, incoming)).await, status)
     }
 
     /// The same, measured.
@@ -172,7 +172,8 @@ impl Vault {
             })
             .collect();
         let batch: Batch = serde_json::from_value(json!({"Records": records})).expect("a batch");
-        assert_eq!(chartseal_consumer::handle(&self.react(), &batch).await, BatchAnswer::default());
+        let answer = Box::pin(chartseal_consumer::handle(&self.react(), &batch)).await;
+        assert_eq!(answer, BatchAnswer::default());
     }
 
     /// The consumer is woken by one event of a type.
@@ -213,7 +214,8 @@ impl Vault {
 
     /// A run of the sweeper.
     pub async fn sweep(&self) -> Report {
-        Sweep { react: self.react(), blobs: &self.blobs, clock: &self.clock() }.run().await.expect("nothing fails")
+        let sweep = Sweep { react: self.react(), blobs: &self.blobs, clock: &self.clock() };
+        Box::pin(sweep.run()).await.expect("nothing fails")
     }
 
     /// The deployment's event.

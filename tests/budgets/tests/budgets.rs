@@ -19,7 +19,7 @@ const UNREAD: &[&str] = &["vault.", "operator.", "provider.", "staff.", "search.
 
 #[tokio::test]
 async fn every_operation_keeps_to_its_budget() {
-    let measured = story::measured().await;
+    let measured = Box::pin(story::measured()).await;
     assert_eq!(disputed(&measured), Vec::<String>::new(), "the emulator counts write units otherwise");
     let differences = Budgets::read().expect("the budget file").differences(&Budgets::of(&measured));
     assert!(differences.is_empty(), "{}", verdict(&differences));
@@ -57,7 +57,7 @@ fn is_complete(measured: &[Measured]) {
 
 #[tokio::test]
 async fn a_call_more_is_noticed() {
-    let vault = Vault::new().await;
+    let vault = Box::pin(Vault::new()).await;
     vault.genesis().await;
     let (name, situation) = ("GET /healthz", "the vault's stream has 1 event");
     let asked = vault.stage.send("GET", "/healthz", Vec::new());

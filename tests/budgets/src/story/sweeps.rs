@@ -31,7 +31,8 @@ pub async fn swept(vault: &Vault, people: &People) {
     await_decision(vault, request).await;
     turn(vault, "sweeper, after a request", "2 events of a request whose every hint came").await;
 
-    // From here on things come due: each has its whole time, and the turn after its end is measured.
+    // From here on things come due: each has its whole time, and the turn after its end is measured. First what is waited for so far ends.
+    wait_for_the_end(vault).await;
     settle(vault).await;
     let body = announced(vault, owner).await;
     vault.consume(&[0, 1].map(|seq| EventRef { stream: StreamId::Record(body.record), seq })).await;
@@ -49,7 +50,8 @@ pub async fn swept(vault: &Vault, people: &People) {
     settle(vault).await;
     approved(vault, people, record).await;
     wait_for_the_end(vault).await;
-    turn(vault, "sweeper, a grant that is over", "1 grant; the request's stream has 3 events").await;
+    turn(vault, "sweeper, a grant that is over", "1 grant, and its request's own deadline at the same time; 3 events")
+        .await;
 }
 
 /// A measured turn, a minute after the last one.
