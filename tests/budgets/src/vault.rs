@@ -35,7 +35,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::call::{Call, Service as Aws};
-use crate::emulator::{Ground, TOKENS, config, s3};
+use crate::emulator::{self, Ground, TOKENS, s3};
 use crate::figures::Figures;
 use crate::recorder::{Recorder, consumed_units};
 
@@ -77,7 +77,7 @@ pub struct Vault {
     /// What it stands on.
     pub ground: Ground,
     workflow: SfnWorkflow,
-    recorded: aws_config::SdkConfig,
+    config: aws_config::SdkConfig,
     tables: aws_sdk_dynamodb::Client,
     measured: RefCell<Vec<Measured>>,
     history: RefCell<Vec<Call>>,
@@ -86,23 +86,23 @@ pub struct Vault {
 impl Vault {
     /// One that has not begun.
     pub async fn new() -> Self {
-        let plain = config();
+        let plain = emulator::config();
         let recorder = Recorder::new();
-        let recorded = plain.to_builder().http_client(recorder.clone()).build();
-        let ground = Ground::make(&plain, &recorded).await;
+        let config = plain.to_builder().http_client(recorder.clone()).build();
+        let ground = Ground::make(&plain, &config).await;
         let stage = Stage::new().await;
         stage.vault.set_now(BEGINNING_MS);
         Self {
-            store: DynamoStore::new(&recorded, ground.tables()),
-            blobs: S3Blobs::new(&recorded, &ground.name),
-            workflow: SfnWorkflow::new(&recorded, &ground.workflow),
+            store: DynamoStore::new(&config, ground.tables()),
+            blobs: S3Blobs::new(&config, &ground.name),
+            workflow: SfnWorkflow::new(&config, &ground.workflow),
             bucket: s3(&plain),
             tables: aws_sdk_dynamodb::Client::new(&plain),
             measured: RefCell::default(),
             history: RefCell::default(),
             stage,
             recorder,
-            recorded,
+            config,
             ground,
         }
     }
@@ -223,7 +223,7 @@ impl Vault {
         let vault = Genesis {
             events: self.store.clone(),
             search_keys: self.search_keys(),
-            log_key: KmsLogKey::new(&self.recorded, &self.ground.log_key),
+            log_key: KmsLogKey::new(&self.config, &self.ground.log_key),
             clock: self.clock(),
             origin: ORIGIN.to_owned(),
             operator_keys: self.stage.operator.sign_key().to_string(),
@@ -237,7 +237,7 @@ impl Vault {
     }
 
     fn search_keys(&self) -> KmsSearchKeys {
-        KmsSearchKeys::new(&self.recorded, &self.ground.search_key, self.ground.table("search-keys"), ORIGIN)
+        KmsSearchKeys::new(&self.config, &self.ground.search_key, self.ground.table("search-keys"), ORIGIN)
     }
 }
 
@@ -260,7 +260,7 @@ impl Vault {
             upload_expiry_ms: DEADLINE_S * 1000,
             store: self.store.clone(),
             blobs: self.blobs.clone(),
-            data_keys: KmsDataKeys::new(&self.recorded, &self.ground.record_key),
+            data_keys: KmsDataKeys::new(&self.config, &self.ground.record_key),
             clock: self.clock(),
         }
     }
@@ -273,7 +273,7 @@ impl Vault {
 
     /// `issue-key`
     pub fn issue_key(&self) -> IssueKey<DynamoStore, KmsDataKeyOpener, Clock> {
-        let opener = KmsDataKeyOpener::new(&self.recorded, &self.ground.record_key);
+        let opener = KmsDataKeyOpener::new(&self.config, &self.ground.record_key);
         IssueKey { origin: ORIGIN.to_owned(), store: self.store.clone(), opener, clock: self.clock() }
     }
 
