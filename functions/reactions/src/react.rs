@@ -1,8 +1,9 @@
 //! The reaction to an event, by its type.
 
 use chartseal_events::event::{AccessRequested, Event, EventRef, Outcome};
-use chartseal_events::{Id, StreamId};
+use chartseal_events::{Command, Id, StreamId};
 use chartseal_infra::ports::{Due, EventStore, Index, IndexEntry, IndexList, StoreError, WorkList, Workflow};
+use chartseal_infra::telemetry::{fields, note};
 
 use crate::{fetch, look, postings, tell};
 
@@ -36,13 +37,17 @@ pub const fn concerns(stream: &StreamId) -> bool {
 }
 
 impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
-    /// Reacts to the event at a place.
+    /// Reacts to the event at a place, of which it has just been told.
     pub async fn to(&self, place: EventRef) -> Result<Effect, StoreError> {
+        note::seen(&place);
         if !concerns(&place.stream) {
             return Ok(Effect::Nothing);
         }
         match fetch(self.events, place).await? {
-            Some(event) => self.to_event(&event).await,
+            Some(event) => {
+                note::since(&fields::STREAM_LAG_MS, event.at_ms);
+                self.to_event(&event).await
+            }
             None => Ok(Effect::NoEvent),
         }
     }
@@ -79,7 +84,8 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
         // A workflow's name is free again some time after its end: never start one for a request that has been decided.
         let view = look(self.events, event.place.stream).await?;
         if view.request(request).is_some_and(|request| request.state.is_open()) {
-            self.workflow.start(request).await?;
+            let trace = event.command.as_ref().map(Command::trace);
+            self.workflow.start(request, trace).await?;
         }
         Ok(())
     }
