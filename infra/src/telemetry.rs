@@ -16,5 +16,5 @@ mod metrics;
 pub mod note;
 mod others;
 
-pub use invocation::{Arrival, Outcome, TimeIsUp, invocation, recorded, start};
+pub use invocation::{Arrival, Outcome, TimeIsUp, Work, invocation, recorded, start};
 pub use line::{Line, MAX_LISTED, in_words};

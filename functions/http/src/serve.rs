@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use chartseal_events::Code;
-use chartseal_infra::telemetry::{TimeIsUp, invocation, note};
+use chartseal_infra::telemetry::{TimeIsUp, Work, invocation, note};
 use lambda_http::http::header::AUTHORIZATION;
 use lambda_http::lambda_runtime::{LambdaEvent, run};
 use lambda_http::request::RequestContext;
@@ -24,7 +24,7 @@ pub async fn serve<S: Service>(service: S) -> Result<(), Error> {
     run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let lambda_id = event.context.request_id.as_str();
         let mut request_id = lambda_id.to_owned();
-        let work = async {
+        let work: Work<'_, Result<Answer, Unanswered>> = Box::pin(async {
             // Read here and not in the runtime, whose words for what is wrong quote the payload.
             let Ok(request) = lambda_http::request::from_str(event.payload.get()) else {
                 note::failed(None, &Unanswered::Payload);
@@ -33,7 +33,7 @@ pub async fn serve<S: Service>(service: S) -> Result<(), Error> {
             let incoming = incoming(&request, lambda_id);
             request_id.clone_from(&incoming.request_id);
             Ok(answer(service, &incoming).await)
-        };
+        });
         let answer = match invocation(arrival(&event.context), work).await {
             Ok(done) => done?,
             Err(TimeIsUp) => problem(&Code::Unavailable.into(), &request_id),

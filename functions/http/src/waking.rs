@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use chartseal_infra::telemetry::{Arrival, TimeIsUp, invocation, note};
+use chartseal_infra::telemetry::{Arrival, TimeIsUp, Work, invocation, note};
 use lambda_http::lambda_runtime::{Context, LambdaEvent, run};
 use lambda_http::service_fn;
 use serde::Serialize;
@@ -29,22 +29,22 @@ pub(crate) enum Unanswered {
 /// need not give.
 pub async fn wake<T, R, E, F, W>(handle: F) -> Result<(), Error>
 where
-    T: DeserializeOwned,
-    R: Serialize,
+    T: DeserializeOwned + Send,
+    R: Serialize + Send,
     E: std::error::Error + Send + Sync + 'static,
-    F: Fn(T) -> W,
-    W: Future<Output = Result<R, E>>,
+    F: Fn(T) -> W + Sync,
+    W: Future<Output = Result<R, E>> + Send,
 {
     let handle = &handle;
     run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let work = async {
+        let work: Work<'_, Result<R, Unanswered>> = Box::pin(async {
             let payload = read(&event.payload)?;
             handle(payload).await.map_err(|error| {
                 note::failed(None, &error);
                 Unanswered::Failed(Box::new(error))
             })
-        };
-        let result: Result<R, Unanswered> = invocation(arrival(&event.context), work).await.unwrap_or_else(|over| Err(over.into()));
+        });
+        let result = invocation(arrival(&event.context), work).await.unwrap_or_else(|over| Err(over.into()));
         Ok::<R, Error>(result?)
     }))
     .await

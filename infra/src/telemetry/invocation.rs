@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::Write as _;
 use std::panic::PanicHookInfo;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -126,24 +127,25 @@ pub fn start(function: &'static str) {
     std::panic::set_hook(Box::new(panicked));
 }
 
+/// What an invocation does. Boxed, because its type is as deep as everything that it does, and the frames around it would copy it.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Runs an invocation, and writes its line.
-pub async fn invocation<T>(arrival: Arrival, work: impl Future<Output = T>) -> Result<T, TimeIsUp> {
+pub async fn invocation<T>(arrival: Arrival, work: Work<'_, T>) -> Result<T, TimeIsUp> {
     let (done, line) = run(&arrival, work).await;
     write(&line);
     done
 }
 
 /// Runs an invocation, and gives its line instead of writing it: for tests.
-pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Line) {
-    let (done, line) = run(&Arrival::default(), work).await;
+pub async fn recorded<T>(work: impl Future<Output = T> + Send) -> (T, Line) {
+    let (done, line) = run(&Arrival::default(), Box::pin(work)).await;
     // Unwrap safety: without a deadline, time is never over.
     (done.expect("there is time without end"), line)
 }
 
-async fn run<T>(arrival: &Arrival, work: impl Future<Output = T>) -> (Result<T, TimeIsUp>, Line) {
+async fn run<T>(arrival: &Arrival, work: Work<'_, T>) -> (Result<T, TimeIsUp>, Line) {
     let cold = PROCESS.get().is_some_and(|process| process.cold.swap(false, Ordering::Relaxed));
-    // Boxed, because the frames around it would copy what can be kilobytes.
-    let work = Box::pin(work);
     let framed = async {
         let done = tokio::time::timeout(arrival.left(), work).await.map_err(|_| TimeIsUp);
         if let Err(error) = &done {
@@ -257,7 +259,7 @@ mod tests {
         of("failed", "ERROR", &recorded(async { note::failed(None, &TimeIsUp) }).await.1);
         of("failed", "ERROR", &recorded(async { note::item_failed(&"here", None, &TimeIsUp) }).await.1);
         let late = Arrival { deadline_ms: now_ms() + 260, ..Arrival::default() };
-        let (done, line) = run(&late, std::future::pending::<()>()).await;
+        let (done, line) = run(&late, Box::pin(std::future::pending::<()>())).await;
         assert_eq!(done, Err(TimeIsUp));
         of("timed-out", "ERROR", &line);
     }
