@@ -7,6 +7,7 @@ use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use chartseal_events::Id;
 use serde_json::{Value, json};
 
+use super::counted::Counted;
 use super::failure::unavailable;
 use crate::ports::{StoreError, Workflow};
 
@@ -22,7 +23,8 @@ pub struct SfnWorkflow {
 impl SfnWorkflow {
     /// The state machine with this ARN. Those that only tell give an empty one.
     pub fn new(config: &SdkConfig, state_machine_arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), state_machine_arn: state_machine_arn.into() }
+        let config = aws_sdk_sfn::config::Builder::from(config).interceptor(Counted).build();
+        Self { client: Client::from_conf(config), state_machine_arn: state_machine_arn.into() }
     }
 }
 
