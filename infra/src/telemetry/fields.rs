@@ -159,6 +159,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn docs_logging_has_this_table() {
+        let row = |field: &Field| {
+            let sets = |by: &[&[&str]]| by.iter().map(|set| format!("by {}", set.join(", "))).collect::<Vec<_>>().join("; ");
+            let metric = field.metric.map(|Metric { unit, by }| format!("{} {}", unit.name(), sets(by)));
+            format!("| `{}` | {} | {} |", field.name, field.says, metric.unwrap_or_default())
+        };
+        let wanted: Vec<_> = FIELDS.iter().map(row).collect();
+        let document = include_str!("../../../docs/LOGGING.md");
+        let found: Vec<_> = document.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(found == wanted, "docs/LOGGING.md needs this table:\n{}", wanted.join("\n"));
+    }
+
+    #[test]
     fn names_are_distinct_and_dimensions_are_fields_with_few_values() {
         let mut names: Vec<_> = FIELDS.iter().map(|field| field.name).collect();
         names.sort_unstable();
