@@ -66,13 +66,7 @@ fn split(api: &str) -> (String, String) {
 }
 
 /// One request and its answer; the connection is closed after it.
-fn serve(
-    client: TcpStream,
-    upstream: &str,
-    here: &str,
-    lie: &Lie,
-    ears: &Mutex<Vec<Exchange>>,
-) -> Option<()> {
+fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie, ears: &Mutex<Vec<Exchange>>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let (start, mut headers) = head(&mut reader)?;
     let path = start.split(' ').nth(1)?.to_owned();

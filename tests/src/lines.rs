@@ -71,7 +71,9 @@ pub fn documented(stack: &Stack) -> Vec<String> {
 /// Reads an invocation's one line, and says everything that is wrong with it.
 pub fn read(invocation: &Invocation, documented: &[String]) -> Result<Line, String> {
     let Invocation { function, request_id, lines } = invocation;
-    let [text] = lines.as_slice() else { return Err(format!("{function} {request_id}: {} lines: {lines:#?}", lines.len())) };
+    let [text] = lines.as_slice() else {
+        return Err(format!("{function} {request_id}: {} lines: {lines:#?}", lines.len()));
+    };
     let members: BTreeMap<String, Value> =
         serde_json::from_str(text).map_err(|error| format!("{function}: {error}: {text}"))?;
     let mut wrong = Vec::new();
@@ -125,7 +127,10 @@ mod tests {
         assert!(wrong(&[]).contains("0 lines"));
         assert!(wrong(&[GOOD, GOOD]).contains("2 lines"));
         assert!(wrong(&["plain words"]).contains("plain words"));
-        assert!(wrong(&[&GOOD.replace("\"level\"", "\"label\"")]).contains("label is no documented field; level is missing"));
+        assert!(
+            wrong(&[&GOOD.replace("\"level\"", "\"label\"")])
+                .contains("label is no documented field; level is missing")
+        );
         assert!(wrong(&[&GOOD.replace("1-2", "1-3")]).contains("request.id is not 1-2"));
         assert!(wrong(&[&GOOD.replace("[\"vault\"]", "[\"code\"]")]).contains("which is not there"));
     }

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn what_is_found_is_named() {
-        let found = find("x Planted-Name-1 y", &[Plant::new("the name", "planted-name-1"), Plant::new("other", "other-value")]);
+        let found =
+            find("x Planted-Name-1 y", &[Plant::new("the name", "planted-name-1"), Plant::new("other", "other-value")]);
         assert_eq!(found.len(), 3, "plain, as JSON, and as Rust shows it: {found:?}");
         assert!(found[0].starts_with("the name (plain): ...x planted-name-1 y"), "{found:?}");
     }

@@ -44,7 +44,12 @@ fn a_whole_run_says_nothing_of_what_was_entrusted_and_can_be_followed() {
     let (lines, text) = quiet_log(stack, &run);
     let heard = way.heard();
     run.planted.add_what_passed_by(&heard);
-    eprintln!("{} lines of {} bytes on average, {} values planted", lines.len(), text.len() / lines.len(), run.planted.all().len());
+    eprintln!(
+        "{} lines of {} bytes on average, {} values planted",
+        lines.len(),
+        text.len() / lines.len(),
+        run.planted.all().len()
+    );
 
     // None in the log, whatever it is; none of what is private in the open, either.
     let found = find(&text, &run.planted.all());
@@ -60,7 +65,12 @@ fn a_whole_run_says_nothing_of_what_was_entrusted_and_can_be_followed() {
     assert_eq!((ids.len(), answered.len()), (calls.len(), calls.len()), "lines of calls, and calls");
     for call in &calls {
         let problem: Option<chartseal_events::wire::Problem> = serde_json::from_slice(&call.answer).ok();
-        assert!(problem.is_none_or(|problem| ids.contains(problem.request_id.as_str())), "{} {}", call.method, call.path);
+        assert!(
+            problem.is_none_or(|problem| ids.contains(problem.request_id.as_str())),
+            "{} {}",
+            call.method,
+            call.path
+        );
     }
     for function in BEHIND_HTTP {
         assert!(answered.iter().any(|line| line.function == function), "{function} was called");
@@ -107,7 +117,8 @@ fn quiet_log(stack: &Stack, run: &Run) -> (Vec<Line>, String) {
     loop {
         hands.try_invoke("sweeper", &serde_json::json!({})).ok();
         let invocations = hands.invocations();
-        let read: Result<Vec<_>, _> = invocations.iter().map(|invocation| lines::read(invocation, &documented)).collect();
+        let read: Result<Vec<_>, _> =
+            invocations.iter().map(|invocation| lines::read(invocation, &documented)).collect();
         let read = read.unwrap_or_else(|wrong| panic!("{wrong}"));
         let is_swept = |line: &Line| line.number("uploads.expired") > 0 && line.is_about(&run.abandoned.to_string());
         if read.iter().any(is_swept) {
@@ -135,10 +146,10 @@ fn a_day(stack: &Stack, way: &Liar) -> Run {
         let wallet = Wallet::generate().expect("a wallet");
         planted.wallet(name, &wallet);
         let mut client = Client::new(vault.clone(), wallet);
-        let texts = ["organisation", "name", "phone"].map(|what| planted.text(&format!("{name}: {what}")));
-        let email = format!("{}@planted.example", planted.text(&format!("{name}: email")).replace(' ', "."));
-        planted.private(format!("{name}: whole email"), email.as_str());
-        let person = Person { organisation: &texts[0], name: &texts[1], phone: &texts[2], email: Some(&email) };
+        let [organisation, person] = ["organisation", "name"].map(|what| planted.text(&format!("{name}: {what}")));
+        let [phone, email] = ["phone", "email"].map(|what| planted.word(&format!("{name}: {what}")));
+        let email = format!("{email}@planted.example");
+        let person = Person { organisation: &organisation, name: &person, phone: &phone, email: Some(&email) };
         client.register(&invited.invitation, &person).expect("registered");
         let looked_at = operator.show_provider(client.provider().expect("registered")).expect("shown");
         operator.verify_provider(&looked_at).expect("verified");
@@ -199,7 +210,8 @@ fn a_day(stack: &Stack, way: &Liar) -> Run {
     operator.add_operator(other.sign_key()).expect("added");
     operator.remove_operator(other.thumbprint(), &planted.text("a reason for removing")).expect("removed");
     operator.suspend_provider(benedikt.id(), &planted.text("a reason for suspending")).expect("suspended");
-    let again = benedikt.sign(ProviderSuspend { provider: anna.id() }, &[("reason", &planted.text("a refused reason"))]);
+    let again =
+        benedikt.sign(ProviderSuspend { provider: anna.id() }, &[("reason", &planted.text("a refused reason"))]);
     let path = format!("/providers/{}/suspend", anna.id());
     benedikt.post(&path, &again.expect("signed"), None).expect("an answer");
     Run {

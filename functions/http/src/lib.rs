@@ -44,9 +44,9 @@ mod release;
 mod route;
 mod serve;
 mod service;
-mod waking;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod waking;
 
 pub use admission::{Admitted, Submission, accept, admit, same};
 pub use answer::Answer;

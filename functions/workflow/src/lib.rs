@@ -55,9 +55,9 @@ impl Task {
 
     const fn request(&self) -> (Id, Option<Id>) {
         match self {
-            Self::Verify { request, trace } | Self::Await { request, trace, .. } | Self::WaitOver { request, trace } => {
-                (*request, *trace)
-            }
+            Self::Verify { request, trace }
+            | Self::Await { request, trace, .. }
+            | Self::WaitOver { request, trace } => (*request, *trace),
         }
     }
 }

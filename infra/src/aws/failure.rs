@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_message_that_can_quote_what_was_sent_is_not_kept() {
-        let quoting = "1 validation error detected: Value 'AQCEAAAAKgAAAAMAAAAA' at 'taskToken' failed to satisfy constraint";
+        let quoting =
+            "1 validation error detected: Value 'AQCEAAAAKgAAAAMAAAAA' at 'taskToken' failed to satisfy constraint";
         for code in ["ValidationException", "InvalidToken", "SerializationException", "SomethingNew"] {
             assert!(!ServiceFailure::answered(code, Some(quoting)).to_string().contains("AQCE"), "{code}");
         }

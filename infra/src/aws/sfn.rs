@@ -30,7 +30,8 @@ impl SfnWorkflow {
 
 impl Workflow for SfnWorkflow {
     async fn start(&self, request: Id, trace: Option<Id>) -> Result<(), StoreError> {
-        let input = json!({ "request": request.to_string(), "trace": trace.map(|trace| trace.to_string()) }).to_string();
+        let input =
+            json!({ "request": request.to_string(), "trace": trace.map(|trace| trace.to_string()) }).to_string();
         let call = self.client.start_execution().state_machine_arn(&self.state_machine_arn);
         match call.name(request.to_string()).input(input).send().await {
             Ok(_) => Ok(()),

@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn docs_logging_has_this_table() {
         let row = |field: &Field| {
-            let sets = |by: &[&[&str]]| by.iter().map(|set| format!("by {}", set.join(", "))).collect::<Vec<_>>().join("; ");
+            let sets =
+                |by: &[&[&str]]| by.iter().map(|set| format!("by {}", set.join(", "))).collect::<Vec<_>>().join("; ");
             let metric = field.metric.map(|Metric { unit, by }| format!("{} {}", unit.name(), sets(by)));
             format!("| `{}` | {} | {} |", field.name, field.says, metric.unwrap_or_default())
         };

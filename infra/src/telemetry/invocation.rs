@@ -16,9 +16,9 @@ use tracing::level_filters::LevelFilter;
 
 use super::fields::{self, Field};
 use super::line::Line;
+use super::metrics;
 use super::note::{self, CURRENT};
 use super::others::{Others, Said};
-use super::metrics;
 
 /// What an invocation leaves of its time for its line and its answer.
 const MARGIN: Duration = Duration::from_millis(250);
@@ -287,7 +287,13 @@ mod tests {
         let root = "1-5759e988-bd862e3fe1be46a994272793";
         assert_eq!(xray_root(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1")), Some(root));
         assert_eq!(xray_root(&format!("Sampled=1; Root={root}")), Some(root));
-        for bad in ["", "Root=", "Root=1-5759e988-patient4711", "Self=1-5759e988-bd862e3fe1be46a994272793", "Root=1-5759e988-bd862e3fe1be46a994272793-x"] {
+        for bad in [
+            "",
+            "Root=",
+            "Root=1-5759e988-patient4711",
+            "Self=1-5759e988-bd862e3fe1be46a994272793",
+            "Root=1-5759e988-bd862e3fe1be46a994272793-x",
+        ] {
             assert_eq!(xray_root(bad), None, "{bad}");
         }
     }
@@ -295,7 +301,10 @@ mod tests {
     #[test]
     fn times_and_places_are_spelled_as_everywhere() {
         assert_eq!(rfc3339(951_868_799_007), "2000-02-29T23:59:59.007Z");
-        assert_eq!(from_crate("/home/x/.cargo/registry/src/mirror-0123/tokio-1.0.0/src/lib.rs"), "tokio-1.0.0/src/lib.rs");
+        assert_eq!(
+            from_crate("/home/x/.cargo/registry/src/mirror-0123/tokio-1.0.0/src/lib.rs"),
+            "tokio-1.0.0/src/lib.rs"
+        );
         assert_eq!(from_crate("functions/http/src/serve.rs"), "functions/http/src/serve.rs");
     }
 }

@@ -34,7 +34,11 @@ mod tests {
     /// dimensions texts of 1 to 1,024 characters, metrics numbers.
     fn breaches(root: &Value) -> Vec<String> {
         let mut found = Vec::new();
-        let mut must = |holds: bool, what: String| if !holds { found.push(what) };
+        let mut must = |holds: bool, what: String| {
+            if !holds {
+                found.push(what)
+            }
+        };
         let metadata = &root["_aws"];
         must(metadata["Timestamp"].is_u64(), "Timestamp".to_owned());
         must(metadata.as_object().is_some_and(|members| members.len() == 2), "members of _aws".to_owned());
@@ -56,7 +60,10 @@ mod tests {
             must((1..=100).contains(&metrics.len()), "metrics of a directive".to_owned());
             for metric in metrics {
                 must(metric.as_object().is_some_and(|members| members.len() == 2), format!("members of {metric}"));
-                must(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().unwrap_or_default()), "unit".to_owned());
+                must(
+                    ["Count", "Milliseconds"].contains(&metric["Unit"].as_str().unwrap_or_default()),
+                    "unit".to_owned(),
+                );
                 must(root[metric["Name"].as_str().unwrap_or_default()].is_number(), format!("metric {metric}"));
             }
         }
@@ -71,7 +78,8 @@ mod tests {
 
     #[test]
     fn every_metric_at_once_is_a_sound_document() {
-        let mut members = json!({"vault": "v.example", "function": "records", "operation": "POST /records", "code": "not-found"});
+        let mut members =
+            json!({"vault": "v.example", "function": "records", "operation": "POST /records", "code": "not-found"});
         for field in FIELDS.iter().filter(|field| field.metric.is_some()) {
             members[field.name] = 1.into();
         }

@@ -16,10 +16,12 @@ pub fn everywhere(stack: &Stack, way: &Liar, anna: &Hospital, planted: &mut Plan
 
 fn routes(stack: &Stack) -> Vec<(String, String)> {
     let path = stack.workspace.root().join("docs/openapi.json");
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("docs/openapi.json")).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("docs/openapi.json")).expect("JSON");
     let paths = document["paths"].as_object().expect("paths").iter();
     let methods = paths.flat_map(|(path, item)| {
-        let methods = item.as_object().expect("methods").keys().filter(|method| ["get", "post"].contains(&method.as_str()));
+        let methods =
+            item.as_object().expect("methods").keys().filter(|method| ["get", "post"].contains(&method.as_str()));
         methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
     });
     methods.collect()
@@ -41,10 +43,18 @@ fn over_http(stack: &Stack, way: &Liar, planted: &mut Planted) {
         let query = planted.word(&format!("{method} {pattern}: query"));
         let header = planted.word(&format!("{method} {pattern}: header"));
         let body = planted.text(&format!("{method} {pattern}: body"));
-        let named: String = pattern.split('{').map(|part| part.split_once('}').map_or(part.to_owned(), |(_, rest)| format!("{segment}{rest}"))).collect();
+        let named: String = pattern
+            .split('{')
+            .map(|part| part.split_once('}').map_or(part.to_owned(), |(_, rest)| format!("{segment}{rest}")))
+            .collect();
         let path = format!("{named}?{query}={query}&cursor={query}&limit={query}");
         let trace = format!("Root=1-{header};Parent={header};Sampled={header}");
-        let headers = [("authorization", header.as_str()), ("x-amzn-trace-id", &trace), ("x-request-id", &header), ("user-agent", &header)];
+        let headers = [
+            ("authorization", header.as_str()),
+            ("x-amzn-trace-id", &trace),
+            ("x-request-id", &header),
+            ("user-agent", &header),
+        ];
         send(&method, &path, &headers, body.as_bytes());
 
         // Well formed as far as it gets, with a planted value at each depth.
@@ -54,10 +64,12 @@ fn over_http(stack: &Stack, way: &Liar, planted: &mut Planted) {
         };
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
         let read = jws(READ_TYP, id, &json!({"aud": body, "iat": 1, "exp": 2, "htm": method, "htu": body}));
-        let command = jws(COMMAND_TYP, id, &json!({"aud": body, "iat": 1, "jti": body, "typ": body, "private": {&body: body}}));
+        let command =
+            jws(COMMAND_TYP, id, &json!({"aud": body, "iat": 1, "jti": body, "typ": body, "private": {&body: body}}));
         let typed = jws(COMMAND_TYP, &body, &json!({}));
         let bodies = [
-            json!({ "command": command, "private": {&body: {"value": body, "salt": body}}, "header": body }).to_string(),
+            json!({ "command": command, "private": {&body: {"value": body, "salt": body}}, "header": body })
+                .to_string(),
             json!({ "command": typed }).to_string(),
             json!({ "command": body, &body: body }).to_string(),
             json!({ "blinded": [body] }).to_string(),
@@ -83,7 +95,12 @@ fn by_events(stack: &Stack, planted: &mut Planted) {
     let hands = Hands(stack);
     for function in stack.outputs.functions.keys() {
         let text = planted.text(&format!("{function}: payload"));
-        for payload in [json!(text), json!({ &text: text }), json!([text]), json!({"requestContext": {"http": text}, "rawPath": text, "version": "2.0"})] {
+        for payload in [
+            json!(text),
+            json!({ &text: text }),
+            json!([text]),
+            json!({"requestContext": {"http": text}, "rawPath": text, "version": "2.0"}),
+        ] {
             // Whether it fails is another question.
             let _ = hands.try_invoke(function, &payload);
         }
@@ -103,8 +120,11 @@ fn by_events(stack: &Stack, planted: &mut Planted) {
     for payload in [keys(&text, "0"), keys(&stream, &text), keys(&stream, "0"), keys(&format!("record/{id}"), "7")] {
         hands.try_invoke("consumer", &payload).expect("it passes over what is no event");
     }
-    for key in [text.clone(), format!("records/{text}"), format!("records/{id}/1/{text}"), format!("records/{id}/1/1")] {
-        hands.try_invoke("commit", &json!({"detail": {"object": {"key": key}}})).expect("it passes over what is not ours");
+    for key in [text.clone(), format!("records/{text}"), format!("records/{id}/1/{text}"), format!("records/{id}/1/1")]
+    {
+        hands
+            .try_invoke("commit", &json!({"detail": {"object": {"key": key}}}))
+            .expect("it passes over what is not ours");
     }
 }
 
