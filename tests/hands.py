@@ -89,6 +89,12 @@ def invoke(q):
     return payload
 
 
+def invoke_all(q):
+    """Whether each payload was answered."""
+    service = client("lambda")
+    return ["FunctionError" not in service.invoke(FunctionName=name, Payload=json.dumps(payload)) for name, payload in q["invocations"]]
+
+
 def may(q):
     role = client("lambda").get_function_configuration(FunctionName=q["function"])["Role"]
     given = client("sts").assume_role(RoleArn=role, RoleSessionName="may")["Credentials"]
@@ -167,6 +173,7 @@ DEEDS = {
     "complete": complete,
     "execution": execution,
     "invoke": invoke,
+    "invoke-all": invoke_all,
     "may": may,
     "body": lambda q: client("s3").get_object(Bucket=q["bucket"], Key=q["key"])["Body"].read().hex(),
     "binary": lambda q: keyed(q)[q["attribute"]]["B"].hex(),

@@ -164,9 +164,11 @@ impl Hands<'_> {
         text.as_str().expect("text").to_owned()
     }
 
-    /// Invokes a function with any payload, and lets it fail.
-    pub fn try_invoke(self, function: &str, payload: &Value) -> Result<Value, String> {
-        self.try_do(&json!({"do": "invoke", "function": self.0.outputs.functions[function], "payload": payload}))
+    /// Invokes functions with any payloads, one after the other; whether each was answered, or failed.
+    pub fn invoke_all(self, invocations: &[(&str, Value)]) -> Vec<bool> {
+        let named = invocations.iter().map(|(function, payload)| (&self.0.outputs.functions[*function], payload));
+        let answered = self.act(&json!({"do": "invoke-all", "invocations": named.collect::<Vec<_>>()}));
+        serde_json::from_value(answered).expect("booleans")
     }
 
     /// Everything the functions logged, for a search of what must never be there.

@@ -91,7 +91,7 @@ mod tests {
         let bytes = VALUE.as_bytes();
         let shown = |text: String| format!("{{\"error\":\"before {text} after\"}}");
         assert!(is_found(&shown(VALUE.to_owned())), "plain");
-        assert!(is_found(&shown(VALUE.to_uppercase().replace('Ö', "ö"))), "in another case");
+        assert!(is_found(&shown(VALUE.to_ascii_uppercase())), "in another case");
         assert!(is_found(&serde_json::json!({ "error": VALUE }).to_string()), "JSON");
         assert!(is_found(&format!("Field {{ value: {VALUE:?} }}")), "Debug");
         assert!(is_found(&shown(hex::encode_upper(bytes))), "hex");
@@ -120,7 +120,7 @@ mod tests {
     fn what_is_found_is_named() {
         let found =
             find("x Planted-Name-1 y", &[Plant::new("the name", "planted-name-1"), Plant::new("other", "other-value")]);
-        assert_eq!(found.len(), 3, "plain, as JSON, and as Rust shows it: {found:?}");
+        assert!(found.iter().all(|found| found.starts_with("the name (")), "{found:?}");
         assert!(found[0].starts_with("the name (plain): ...x planted-name-1 y"), "{found:?}");
     }
 }

@@ -115,7 +115,7 @@ fn quiet_log(stack: &Stack, run: &Run) -> (Vec<Line>, String) {
     let hands = Hands(stack);
     let deadline = Instant::now() + 3 * PATIENCE;
     loop {
-        hands.try_invoke("sweeper", &serde_json::json!({})).ok();
+        hands.invoke_all(&[("sweeper", serde_json::json!({}))]);
         let invocations = hands.invocations();
         let read: Result<Vec<_>, _> =
             invocations.iter().map(|invocation| lines::read(invocation, &documented)).collect();

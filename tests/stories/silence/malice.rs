@@ -92,40 +92,39 @@ fn over_http(stack: &Stack, way: &Liar, planted: &mut Planted) {
 
 /// Payloads that nothing but a mistake, or an administrator, could send.
 fn by_events(stack: &Stack, planted: &mut Planted) {
-    let hands = Hands(stack);
+    let mut nonsense = Vec::new();
     for function in stack.outputs.functions.keys() {
         let text = planted.text(&format!("{function}: payload"));
-        for payload in [
-            json!(text),
-            json!({ &text: text }),
-            json!([text]),
-            json!({"requestContext": {"http": text}, "rawPath": text, "version": "2.0"}),
-        ] {
-            // Whether it fails is another question.
-            let _ = hands.try_invoke(function, &payload);
-        }
+        let call = json!({"requestContext": {"http": text}, "rawPath": text, "version": "2.0"});
+        let payloads = [json!(text), json!({ &text: text }), json!([text]), call];
+        nonsense.extend(payloads.map(|payload| (function.as_str(), payload)));
     }
+    // Whether they fail is another question.
+    Hands(stack).invoke_all(&nonsense);
+
     let (text, id) = (planted.text("a task"), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
-    for payload in [
+    let tasks = [
         json!({"task": text, "request": id}),
         json!({"task": "verify", "request": text}),
         json!({"task": "verify", "request": id, "trace": text}),
         json!({"task": "await", "request": id, "token": text}),
         json!({"task": "await", "request": id, "token": text, &text: text}),
-    ] {
-        hands.try_invoke("workflow", &payload).expect_err("no such request or task");
-    }
-    let keys = |stream: &str, seq: &str| json!({"Records": [{"dynamodb": {"Keys": {"stream": {"S": stream}, "seq": {"N": seq}}, "SequenceNumber": "1"}}]});
+    ];
+    let answered = Hands(stack).invoke_all(&tasks.map(|payload| ("workflow", payload)));
+    assert!(!answered.contains(&true), "no such request or task");
+
+    let keys = |stream: &str, seq: &str| {
+        let keys = json!({"stream": {"S": stream}, "seq": {"N": seq}});
+        json!({"Records": [{"dynamodb": {"Keys": keys, "SequenceNumber": "1"}}]})
+    };
     let stream = format!("record/{text}");
-    for payload in [keys(&text, "0"), keys(&stream, &text), keys(&stream, "0"), keys(&format!("record/{id}"), "7")] {
-        hands.try_invoke("consumer", &payload).expect("it passes over what is no event");
-    }
-    for key in [text.clone(), format!("records/{text}"), format!("records/{id}/1/{text}"), format!("records/{id}/1/1")]
-    {
-        hands
-            .try_invoke("commit", &json!({"detail": {"object": {"key": key}}}))
-            .expect("it passes over what is not ours");
-    }
+    let batches = [keys(&text, "0"), keys(&stream, &text), keys(&stream, "0"), keys(&format!("record/{id}"), "7")];
+    let objects =
+        [text.clone(), format!("records/{text}"), format!("records/{id}/1/{text}"), format!("records/{id}/1/1")];
+    let objects = objects.map(|key| json!({"detail": {"object": {"key": key}}}));
+    let passed_over: Vec<_> = batches.map(|payload| ("consumer", payload)).into_iter().collect();
+    let passed_over = [passed_over, objects.map(|payload| ("commit", payload)).to_vec()].concat();
+    assert!(!Hands(stack).invoke_all(&passed_over).contains(&false), "they pass over what is no event, and not ours");
 }
 
 /// Stored bytes that somebody changed: the vault stops, and its error must not quote them.
