@@ -23,6 +23,9 @@ impl fmt::Display for Said {
     }
 }
 
+/// Where the runtime says once more that an invocation failed, of which its line has told.
+const SAID_ALREADY: &str = "lambda_runtime::layers::panic";
+
 /// Takes events of every crate, and no spans.
 pub(super) struct Others {
     most: LevelFilter,
@@ -37,7 +40,7 @@ impl Others {
 
 impl Subscriber for Others {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.most
+        metadata.is_event() && *metadata.level() <= self.most && metadata.target() != SAID_ALREADY
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
