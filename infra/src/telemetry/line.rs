@@ -79,7 +79,9 @@ impl Line {
 
     pub(super) fn about(&mut self, trace: Id) {
         if self.traces.contains(&trace) {
-        } else if self.traces.len() < MAX_LISTED {
+            return;
+        }
+        if self.traces.len() < MAX_LISTED {
             self.traces.push(trace);
         } else {
             self.more_traces += 1;
