@@ -89,6 +89,12 @@ def invoke(q):
     return payload
 
 
+def invoke_all(q):
+    """Whether each payload was answered."""
+    service = client("lambda")
+    return ["FunctionError" not in service.invoke(FunctionName=name, Payload=json.dumps(payload)) for name, payload in q["invocations"]]
+
+
 def may(q):
     role = client("lambda").get_function_configuration(FunctionName=q["function"])["Role"]
     given = client("sts").assume_role(RoleArn=role, RoleSessionName="may")["Credentials"]
@@ -125,6 +131,37 @@ def logs(q):
     return "\n".join(text)
 
 
+def invocations(q):
+    """Each invocation is a log stream of its own in the emulator: Lambda's lines around the function's."""
+    found = []
+    for name, function in sorted(q["functions"].items()):
+        group = client("lambda").get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
+        streams = {}
+        for page in client("logs").get_paginator("filter_log_events").paginate(logGroupName=group):
+            for event in page["events"]:
+                streams.setdefault(event["logStreamName"], []).append(event["message"].rstrip("\n"))
+        for messages in streams.values():
+            [start] = [message for message in messages if message.startswith("START RequestId: ")]
+            lines = [message for message in messages if not message.startswith(("START RequestId: ", "END RequestId: ", "REPORT RequestId: "))]
+            found.append({"function": name, "request_id": start.split()[2], "lines": lines})
+    return found
+
+
+def in_the_open(q):
+    text = [item["body"]["B"].decode() for item in items(q["events"])]
+    text += [item["stream"]["S"] for item in items(q["events"])]
+    for version in versions(q["bucket"], ""):
+        text.append(version["Key"])
+        head = client("s3").head_object(Bucket=q["bucket"], Key=version["Key"], VersionId=version["VersionId"])
+        text.append(json.dumps({"type": head.get("ContentType"), "metadata": head["Metadata"], "headers": head["ResponseMetadata"]["HTTPHeaders"]}))
+    service = client("stepfunctions")
+    for page in service.get_paginator("list_executions").paginate(stateMachineArn=q["machine"]):
+        for execution in page["executions"]:
+            described = service.describe_execution(executionArn=execution["executionArn"])
+            text.append(json.dumps({name: described.get(name) for name in ("name", "input", "output", "status", "error", "cause")}))
+    return "\n".join(text)
+
+
 DEEDS = {
     "inventory": inventory,
     "forge-event": forge_event,
@@ -136,10 +173,13 @@ DEEDS = {
     "complete": complete,
     "execution": execution,
     "invoke": invoke,
+    "invoke-all": invoke_all,
     "may": may,
     "body": lambda q: client("s3").get_object(Bucket=q["bucket"], Key=q["key"])["Body"].read().hex(),
     "binary": lambda q: keyed(q)[q["attribute"]]["B"].hex(),
     "logs": logs,
+    "invocations": invocations,
+    "in-the-open": in_the_open,
 }
 
 if __name__ == "__main__":

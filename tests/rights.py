@@ -22,6 +22,7 @@ NOWHERE = "matrix-no-such-thing"
 NO_PLACES = {
     "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::Events::Rule", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission",
     "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "Custom::Genesis",
+    "AWS::CloudWatch::Alarm",
 }
 
 

@@ -250,10 +250,12 @@ impl Error {
             Self::Refused(problem) => {
                 let known = Code::from_name(&problem.code).map(Code::advice);
                 let advice = known.map_or_else(|| Cow::Owned(printable(&problem.detail)), Cow::Borrowed);
+                let trace = problem.trace.as_deref().map(|trace| format!(", trace {}", printable(trace)));
                 return Cow::Owned(format!(
-                    "{advice} [{}, request {}]",
+                    "{advice} [{}, request {}{}]",
                     printable(&problem.code),
-                    printable(&problem.request_id)
+                    printable(&problem.request_id),
+                    trace.unwrap_or_default()
                 ));
             }
             Self::Tampered(_) => "Do not use what was received. Tell the vault's operators, and keep this message.",

@@ -119,6 +119,12 @@ impl Command {
         Ok(())
     }
 
+    /// What the command is called in logs. It follows from who signed and the `jti`, so the person who signed knows it, and so does everybody
+    /// who reads an event of the command; nothing has to be stored or handed on.
+    pub fn trace(&self) -> Id {
+        self.new_id(Kind::Trace)
+    }
+
     /// The id of the stream that this command creates, of the given kind.
     pub fn new_id(&self, kind: Kind) -> Id {
         Id::derive(kind, &self.kid(), self.claims.jti)

@@ -23,6 +23,8 @@ pub enum Kind {
     Record,
     /// A request for access.
     Request,
+    /// No stream: what a command is called in logs.
+    Trace,
 }
 
 impl Kind {
@@ -32,6 +34,7 @@ impl Kind {
             Self::Staff => "staff",
             Self::Record => "record",
             Self::Request => "request",
+            Self::Trace => "trace",
         }
     }
 }

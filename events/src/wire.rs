@@ -420,6 +420,9 @@ wire! {
         field: Option<String>,
         /// Names this call in the vault's log.
         request_id: String,
+        /// Names the command in every log line that has to do with it, where the call had a well-formed one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
     }
 }
 
@@ -459,6 +462,7 @@ impl Problem {
             detail,
             field: refusal.field.map(str::to_owned),
             request_id: request_id.to_owned(),
+            trace: None,
         }
     }
 }

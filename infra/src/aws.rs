@@ -1,6 +1,8 @@
 //! The ports on AWS. Each struct needs the rights of one kind of function, so that a function wires what its role may do and nothing else.
 
 mod config;
+#[cfg(any(feature = "dynamodb", feature = "kms", feature = "s3", feature = "sfn"))]
+mod counted;
 #[cfg(feature = "dynamodb")]
 mod dynamo;
 mod failure;

@@ -1,6 +1,6 @@
 //! The only room that knows AWS: the event store, the key tables, the index and the work lists on DynamoDB, blobs on S3, keys in KMS,
 //! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins, [`faulty`] the twin that fails;
-//! `aws` the real ones; [`road`] the one road from a command to its events.
+//! `aws` the real ones; [`road`] the one road from a command to its events; [`telemetry`] what is said of all this in the log.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -14,5 +14,6 @@ mod layout;
 pub mod memory;
 pub mod ports;
 pub mod road;
+pub mod telemetry;
 
 pub use blob_key::BlobKey;

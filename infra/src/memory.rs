@@ -198,7 +198,7 @@ impl Clock for MemoryVault {
 }
 
 impl Workflow for MemoryVault {
-    async fn start(&self, request: Id) -> Result<(), StoreError> {
+    async fn start(&self, request: Id, _trace: Option<Id>) -> Result<(), StoreError> {
         let mut world = self.world();
         if !world.started.contains(&request) {
             world.started.push(request);

@@ -267,8 +267,8 @@ pub trait LogKey: Send + Sync {
 
 /// The approval workflow in Step Functions. It reminds; the streams decide.
 pub trait Workflow: Send + Sync {
-    /// Starts a request's workflow; starting it again changes nothing.
-    fn start(&self, request: Id) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Starts a request's workflow; starting it again changes nothing. It is told what the command is called in logs that made the request.
+    fn start(&self, request: Id, trace: Option<Id>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Tells a waiting workflow the decision. False where it no longer waits.
     fn tell(

@@ -14,6 +14,7 @@ use chartseal_events::{
 use futures_util::future::try_join_all;
 
 use crate::ports::{Append, Clock, EventStore, KeyItem, StoreError};
+use crate::telemetry::{fields, note};
 
 /// How often a lost race is run again before the caller is told.
 const MAX_ATTEMPTS: u32 = 8;
@@ -174,6 +175,7 @@ async fn travel_from<S: EventStore, C: Clock>(
         let drafts = match decide(&view, cause, &luggage.facts, now_ms)? {
             Decision::Append(drafts) => drafts,
             Decision::Existing(place) => {
+                note::add(&fields::REPEATED, 1);
                 let event = find(store, place).await?;
                 return Ok(Taken { event, repeated: true, view });
             }
@@ -187,7 +189,7 @@ async fn travel_from<S: EventStore, C: Clock>(
         let append = Append { events, at_ms: now_ms, private: luggage.private.clone(), keys: luggage.keys.clone() };
         match store.append(&append).await {
             Ok(()) => return arrived(&view, append.events),
-            Err(StoreError::Conflict(_)) => {}
+            Err(StoreError::Conflict(_)) => note::add(&fields::CONFLICTS, 1),
             Err(error) => return Err(error.into()),
         }
     }
@@ -202,6 +204,7 @@ async fn find<S: EventStore>(store: &S, place: EventRef) -> Result<StoredEvent, 
 fn arrived(view: &View, events: Vec<StoredEvent>) -> Result<Taken, Failure> {
     let mut histories: BTreeMap<StreamId, History> = view.histories().map(|h| (h.stream, h.clone())).collect();
     for event in &events {
+        note::appended(&event.at);
         let history = histories.get_mut(&event.at.stream).ok_or(Code::Internal)?;
         history.apply(event).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Stack;
+use crate::lines::Invocation;
 
 /// An administrator's hands on a stack.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +147,28 @@ impl Hands<'_> {
             &json!({"do": "binary", "table": self.0.output("KeysTable"), "prefix": prefix, "attribute": "header"}),
         );
         hex::decode(header.as_str().expect("hex")).expect("hex")
+    }
+
+    /// Every invocation that the log knows of, with what the function wrote.
+    pub fn invocations(self) -> Vec<Invocation> {
+        let invocations = self.act(&json!({"do": "invocations", "functions": self.0.outputs.functions}));
+        serde_json::from_value(invocations).expect("invocations")
+    }
+
+    /// Everything that anybody without a right to private values could come to see: bodies of events, names and metadata of objects, names, inputs
+    /// and outputs of executions of the workflow.
+    pub fn in_the_open(self) -> String {
+        let (events, bucket) = (self.0.output("EventsTable"), self.0.output("BlobBucket"));
+        let machine = self.0.output("ApprovalWorkflow");
+        let text = self.act(&json!({"do": "in-the-open", "events": events, "bucket": bucket, "machine": machine}));
+        text.as_str().expect("text").to_owned()
+    }
+
+    /// Invokes functions with any payloads, one after the other; whether each was answered, or failed.
+    pub fn invoke_all(self, invocations: &[(&str, Value)]) -> Vec<bool> {
+        let named = invocations.iter().map(|(function, payload)| (&self.0.outputs.functions[*function], payload));
+        let answered = self.act(&json!({"do": "invoke-all", "invocations": named.collect::<Vec<_>>()}));
+        serde_json::from_value(answered).expect("booleans")
     }
 
     /// Everything the functions logged, for a search of what must never be there.

@@ -3,16 +3,32 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Changes an answer's body, given the path that was asked for.
 pub type Lie = dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync;
+
+/// What passed by: a call and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// What was sent.
+    pub body: Vec<u8>,
+    /// What was answered.
+    pub answer: Vec<u8>,
+}
 
 /// A proxy to one address on this machine.
 #[derive(Debug)]
 pub struct Liar {
     /// The proxied API.
     pub api: String,
+    heard: Arc<Mutex<Vec<Exchange>>>,
 }
 
 impl Liar {
@@ -23,14 +39,22 @@ impl Liar {
         let here = listener.local_addr().expect("bound").to_string();
         let proxied = format!("http://{here}{base}");
         let lie: Arc<Lie> = Arc::new(lie);
+        let heard = Arc::default();
+        let ears = Arc::clone(&heard);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let (upstream, here, lie) = (upstream.clone(), here.clone(), Arc::clone(&lie));
+                let ears = Arc::clone(&ears);
                 // A connection that breaks is the client's to notice.
-                std::thread::spawn(move || serve(connection, &upstream, &here, &*lie));
+                std::thread::spawn(move || serve(connection, &upstream, &here, &*lie, &ears));
             }
         });
-        Self { api: proxied }
+        Self { api: proxied, heard }
+    }
+
+    /// Everything that passed by so far.
+    pub fn heard(&self) -> Vec<Exchange> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -42,7 +66,7 @@ fn split(api: &str) -> (String, String) {
 }
 
 /// One request and its answer; the connection is closed after it.
-fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie) -> Option<()> {
+fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie, ears: &Mutex<Vec<Exchange>>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let (start, mut headers) = head(&mut reader)?;
     let path = start.split(' ').nth(1)?.to_owned();
@@ -64,7 +88,10 @@ fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie) -> Option<()>
     write_message(&mut server, &start, &headers, &body)?;
 
     let mut answer = BufReader::new(server);
+    let authorization =
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).map(|(_, value)| value.clone());
     let (status, mut headers) = head(&mut answer)?;
+    let sent = body;
     let mut body = Vec::new();
     answer.read_to_end(&mut body).ok()?;
     if headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("transfer-encoding") && value.contains("chunked")) {
@@ -73,6 +100,9 @@ fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie) -> Option<()>
     if let Ok(text) = std::str::from_utf8(&body) {
         body = text.replace(&format!("http://{upstream}"), &format!("http://{here}")).into_bytes();
     }
+    let method = start.split(' ').next().unwrap_or_default().to_owned();
+    let exchange = Exchange { method, path: path.clone(), authorization, body: sent, answer: body.clone() };
+    ears.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
     let body = lie(&path, body);
     headers.retain(|(name, _)| {
         !["content-length", "transfer-encoding", "connection"].iter().any(|drop| name.eq_ignore_ascii_case(drop))

@@ -9,11 +9,13 @@
 
 pub mod hands;
 pub mod liar;
+pub mod lines;
 pub mod official;
 pub mod people;
+pub mod scanner;
 pub mod stack;
 
 pub use hands::Hands;
-pub use liar::Liar;
+pub use liar::{Exchange, Liar};
 pub use people::{Hospital, sample, unique};
 pub use stack::Stack;

@@ -59,6 +59,12 @@ impl Stack {
         STACK.get_or_init(|| Self::usual().beside("rough", &[]))
     }
 
+    /// Another stack on the same endpoint, whose log is read whole: nobody else calls it.
+    pub fn overheard() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::usual().beside("overheard", &[("LogLevel", "debug"), ("UploadExpirySeconds", "20")]))
+    }
+
     /// A stack of its own beside this one, with an operator of its own.
     fn beside(&self, name: &str, parameters: &[(&str, &str)]) -> Self {
         let operator = Wallet::generate_operator().expect("a wallet");
@@ -137,6 +143,11 @@ impl Stack {
     /// An operator of the vault.
     pub fn operator(&self) -> Client {
         Client::new(self.vault(), self.operator.clone())
+    }
+
+    /// The operator's wallet.
+    pub fn operator_wallet(&self) -> &Wallet {
+        &self.operator
     }
 
     /// A stack output.

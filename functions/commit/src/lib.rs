@@ -6,6 +6,7 @@
 
 use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Blobs, Clock, EventStore};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Failure, Orphans, Settled, settle_upload};
 use serde::Deserialize;
 
@@ -32,19 +33,14 @@ pub async fn handle<E: EventStore, B: Blobs, C: Clock>(
     clock: &C,
     created: &ObjectCreated,
 ) -> Result<Option<Settled>, Failure> {
+    note::set(&fields::OPERATION, "object-created");
     let Ok(upload) = created.detail.object.key.parse::<BlobKey>() else {
         // Not even the key is logged: it was not made here.
-        tracing::warn!(upload.settled = "not-ours", "an object with a key that the vault does not use");
+        note::set(&fields::UPLOAD_SETTLED, "not-ours");
         return Ok(None);
     };
-    match settle_upload(events, blobs, clock, upload, Orphans::Leave).await {
-        Ok(settled) => {
-            tracing::info!(upload.key = %upload, upload.settled = settled.name(), "object settled");
-            Ok(Some(settled))
-        }
-        Err(error) => {
-            tracing::error!(upload.key = %upload, error = %error, "object not settled");
-            Err(error)
-        }
-    }
+    note::set(&fields::UPLOAD_KEY, upload.to_string());
+    let settled = settle_upload(events, blobs, clock, upload, Orphans::Leave).await?;
+    note::set(&fields::UPLOAD_SETTLED, settled.name());
+    Ok(Some(settled))
 }

@@ -6,6 +6,7 @@
 
 use chartseal_events::{EventRef, StreamId};
 use chartseal_infra::ports::{EventStore, Index, WorkList, Workflow};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Effect, React, concerns};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,9 @@ pub async fn handle<E: EventStore, I: Index, W: WorkList, F: Workflow>(
         .flat_map(futures_util::stream::iter)
         .collect()
         .await;
-    tracing::info!(batch.records = batch.records.len(), batch.failed = failed.len(), "batch consumed");
+    note::set(&fields::OPERATION, "batch");
+    note::add(&fields::BATCH_RECORDS, batch.records.len());
+    note::add(&fields::BATCH_FAILED, failed.len());
     let batch_item_failures = failed.into_iter().map(|item_identifier| ItemFailure { item_identifier }).collect();
     BatchAnswer { batch_item_failures }
 }
@@ -95,7 +98,7 @@ fn by_stream(records: &[Record]) -> Vec<Vec<Hint>> {
     for Record { dynamodb: change } in records {
         let stream = change.keys.stream.text.parse::<StreamId>();
         let (Ok(stream), Ok(seq)) = (stream, change.keys.seq.digits.parse::<u64>()) else {
-            tracing::warn!(record = change.sequence_number, "a stream record that names no event");
+            note::add(&fields::BATCH_NOWHERE, 1);
             continue;
         };
         if !concerns(&stream) {
@@ -123,12 +126,10 @@ async fn follow<E: EventStore, I: Index, W: WorkList, F: Workflow>(
     let mut hints = hints.into_iter();
     while let Some(hint) = hints.next() {
         match react.to(hint.place).await {
-            Ok(Effect::NoEvent) => {
-                tracing::warn!(event.place = %hint.place, "a stream record of an event that is not there");
-            }
+            Ok(Effect::NoEvent) => note::add(&fields::BATCH_NOWHERE, 1),
             Ok(Effect::Done | Effect::Nothing) => {}
             Err(error) => {
-                tracing::error!(event.place = %hint.place, error = %error, "reaction failed");
+                note::item_failed(&hint.place, None, &error);
                 return std::iter::once(hint).chain(hints).flat_map(|hint| hint.sequence_numbers).collect();
             }
         }

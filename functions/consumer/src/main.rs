@@ -1,14 +1,15 @@
 //! The consumer function: configuration, logs, ports, run.
 
+use std::convert::Infallible;
+
 use chartseal_consumer::{Batch, handle};
-use chartseal_http::{Environment, telemetry};
+use chartseal_http::{Environment, Error, telemetry, wake};
 use chartseal_infra::aws::{DynamoStore, SfnWorkflow, Tables, config};
 use chartseal_reactions::React;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(env!("CARGO_BIN_NAME"));
     let mut env = Environment::of_process();
     let tables = Tables {
         events: Some(env.text("EVENTS_TABLE")),
@@ -23,6 +24,5 @@ async fn main() -> Result<(), Error> {
     let aws = config();
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, workflow));
     let react = &React { events: store, index: store, work: store, workflow };
-    run(service_fn(|event: LambdaEvent<Batch>| async move { Ok::<_, Error>(handle(react, &event.payload).await) }))
-        .await
+    wake(|batch: Batch| async move { Ok::<_, Infallible>(handle(react, &batch).await) }).await
 }

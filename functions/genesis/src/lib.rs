@@ -13,9 +13,10 @@ use chartseal_events::{Bytes, Code, Hash, Observation, StreamId};
 use chartseal_http::ConfigError;
 use chartseal_infra::ports::{Clock, EventStore, LogKey, SearchKeyVault, StoreError};
 use chartseal_infra::road::{Failure, look, observe};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::terms::{OsRng, SearchKey};
 
-pub use answer::{Answer, Request, RequestType, deliver};
+pub use answer::{Answer, Request, RequestType, Undelivered, deliver};
 
 /// The first epoch of the search key; the genesis event has its public key.
 const FIRST_EPOCH: u32 = 1;
@@ -69,17 +70,11 @@ impl From<Failure> for GenesisError {
 impl<E: EventStore, S: SearchKeyVault, L: LogKey, C: Clock> Vault<E, S, L, C> {
     /// Does what CloudFormation asks for; gives the leaf hash of the genesis event, unless the stack goes away.
     pub async fn handle(&self, request: &Request) -> Result<Option<Hash>, GenesisError> {
-        let done = match request.request_type {
+        note::set(&fields::OPERATION, request.request_type.name());
+        match request.request_type {
             RequestType::Create | RequestType::Update => self.begin().await.map(Some),
             RequestType::Delete => Ok(None),
-        };
-        let kind = request.request_type.name();
-        match &done {
-            Ok(Some(leaf)) => tracing::info!(request.kind = kind, genesis = %leaf, "the vault has begun"),
-            Ok(None) => tracing::info!(request.kind = kind, "nothing is deleted"),
-            Err(error) => tracing::error!(request.kind = kind, error = %error, "the vault has not begun"),
         }
-        done
     }
 
     /// Makes sure that the vault has begun.

@@ -1,13 +1,13 @@
 //! The genesis function: configuration, logs, ports, run.
 
-use chartseal_genesis::{Answer, Request, Vault, deliver};
-use chartseal_http::{Environment, telemetry};
+use chartseal_genesis::{Answer, GenesisError, Request, Undelivered, Vault, deliver};
+use chartseal_http::telemetry::note;
+use chartseal_http::{Environment, Error, telemetry, wake};
 use chartseal_infra::aws::{DynamoStore, KmsLogKey, KmsSearchKeys, SystemClock, Tables, config};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(env!("CARGO_BIN_NAME"));
     let mut env = Environment::of_process();
     let (origin, operator_keys) = (env.text("ORIGIN"), env.text("OPERATOR_KEYS"));
     let tables = Tables { events: Some(env.text("EVENTS_TABLE")), ..Tables::default() };
@@ -24,15 +24,18 @@ async fn main() -> Result<(), Error> {
         origin,
         operator_keys,
     };
-    run(service_fn(|event: LambdaEvent<Request>| async move {
+    wake(|request: Request| async move {
         // CloudFormation waits for an answer, also when the function cannot work.
         let done = match complete {
-            Ok(()) => vault.handle(&event.payload).await,
-            Err(error) => Err(error.clone().into()),
+            Ok(()) => vault.handle(&request).await,
+            Err(error) => Err(GenesisError::from(error.clone())),
         };
-        let answer = Answer::new(&event.payload, done);
-        deliver(&event.payload, &answer).await?;
-        Ok::<_, Error>(answer)
-    }))
+        if let Err(error) = &done {
+            note::failed(None, error);
+        }
+        let answer = Answer::new(&request, done);
+        deliver(&request, &answer).await?;
+        Ok::<_, Undelivered>(answer)
+    })
     .await
 }

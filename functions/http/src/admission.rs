@@ -5,6 +5,7 @@ use chartseal_events::wire::{Accepted, CommandRequest, Receipt};
 use chartseal_events::{Code, Command, Facts, Refusal};
 use chartseal_infra::ports::{Clock, EventStore};
 use chartseal_infra::road::{self, Luggage};
+use chartseal_infra::telemetry::note;
 
 use crate::{Answer, Failure, Incoming};
 
@@ -35,7 +36,9 @@ impl Submission {
     /// Reads a body.
     pub fn parse(incoming: &Incoming) -> Result<Self, Refusal> {
         let CommandRequest { command, private, header } = CommandRequest::parse(&incoming.body)?;
-        Ok(Self { command: Command::parse(&command)?, private, header })
+        let command = Command::parse(&command)?;
+        note::trace(command.trace());
+        Ok(Self { command, private, header })
     }
 
     /// Checks what does not depend on any stream.

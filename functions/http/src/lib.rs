@@ -26,6 +26,8 @@
 //! Each function's crate has a feature `openapi`, under which its handlers carry `utoipa::path` and the crate has `pub struct Api` with
 //! `derive(utoipa::OpenApi)` that lists them; `chartseal-openapi` collects these, and takes the problem codes from the `ROUTES` tables.
 //!
+//! [`wake`] does the same for functions that an event wakes.
+//!
 //! Out of scope: what a command leads to (the events crate), storage (infra).
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -42,13 +44,14 @@ mod release;
 mod route;
 mod serve;
 mod service;
-pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod waking;
 
 pub use admission::{Admitted, Submission, accept, admit, same};
 pub use answer::Answer;
 pub use chartseal_infra::road::Failure;
+pub use chartseal_infra::telemetry;
 pub use environment::{ConfigError, Environment};
 pub use evidence::{MAX_EVIDENCE_BYTES, MAX_EVIDENCE_STREAMS, evidence_closure, evidence_without_records};
 pub use incoming::Incoming;
@@ -59,3 +62,4 @@ pub use release::{DOWNLOAD_LIFE_S, context, presigned, release_download, seal_da
 pub use route::{Access, PathValues, Route, RouteEntry};
 pub use serve::{Error, serve};
 pub use service::{Service, answer};
+pub use waking::wake;

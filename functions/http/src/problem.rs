@@ -1,11 +1,9 @@
 //! The one place where a failure becomes an answer (RFC 9457). What a 5xx is about goes to the log, once, and never to the caller.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
 use chartseal_events::wire::Problem;
 use chartseal_events::{Code, Refusal};
 use chartseal_infra::ports::StoreError;
+use chartseal_infra::telemetry::note;
 
 use crate::{Answer, Failure};
 
@@ -14,9 +12,12 @@ pub fn problem(failure: &Failure, request_id: &str) -> Answer {
     let refusal = refusal_of(failure);
     let code = refusal.code;
     if code.status() >= 500 {
-        tracing::error!(http.request_id = request_id, code = code.name(), error = in_full(failure), "failed");
+        note::failed(Some(code), failure);
+    } else {
+        note::refused(refusal);
     }
-    let document = Problem::new(refusal, request_id);
+    let mut document = Problem::new(refusal, request_id);
+    document.trace = note::current_trace().map(|trace| trace.to_string());
     // A problem has strings and a number: it always serialises.
     let json = serde_json::to_string(&document).unwrap_or_default();
     Answer { status: code.status(), json, problem: Some(code) }
@@ -31,38 +32,26 @@ fn refusal_of(failure: &Failure) -> Refusal {
     }
 }
 
-/// A failure with everything that caused it.
-fn in_full(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        // Some errors repeat their cause in their own words.
-        if !text.ends_with(&words) {
-            let _ = write!(text, ": {words}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use chartseal_infra::telemetry::{fields, recorded};
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
     #[error("connection reset by secret-host")]
     struct Secret;
 
-    #[test]
-    fn what_a_service_said_stays_in_the_log() {
+    #[tokio::test]
+    async fn what_a_service_said_stays_in_the_log() {
         let failure = Failure::Store(StoreError::Unavailable { service: "DynamoDB", source: Box::new(Secret) });
-        let answer = problem(&failure, "id-1");
+        let (answer, line) = recorded(async { problem(&failure, "id-1") }).await;
+        assert_eq!(line.get(&fields::ERROR), Some(&"DynamoDB failed: connection reset by secret-host".into()));
+        assert_eq!(line.get(&fields::CODE), Some(&"unavailable".into()));
         assert_eq!((answer.status, answer.problem), (503, Some(Code::Unavailable)));
         assert!(!answer.json.contains("secret-host") && !answer.json.contains("DynamoDB"));
         let document: Problem = serde_json::from_str(&answer.json).expect("a problem");
         assert_eq!(document.request_id, "id-1");
-        assert!(in_full(&failure).ends_with("DynamoDB failed: connection reset by secret-host"));
 
         let damaged = Failure::Store(StoreError::Damaged { what: "record/x#1".to_owned() });
         let answer = problem(&damaged, "id-2");

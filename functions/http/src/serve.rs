@@ -1,12 +1,19 @@
 //! Between Lambda's HTTP events (API Gateway, payload 2.0) and [`answer`].
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use chartseal_events::Code;
+use chartseal_infra::telemetry::{TimeIsUp, Work, invocation, note};
 use lambda_http::http::header::AUTHORIZATION;
+use lambda_http::lambda_runtime::{LambdaEvent, run};
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _, Response, service_fn};
+use lambda_http::{Request, RequestExt as _, service_fn};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
-use crate::{Answer, Incoming, Service, answer};
+use crate::waking::{Unanswered, arrival};
+use crate::{Answer, Incoming, Service, answer, problem};
 
 /// Why a function stopped.
 pub type Error = lambda_http::Error;
@@ -14,15 +21,30 @@ pub type Error = lambda_http::Error;
 /// Serves invocations until Lambda ends the process.
 pub async fn serve<S: Service>(service: S) -> Result<(), Error> {
     let service = &service;
-    let one = |request: Request| async move {
-        let incoming = incoming(&request);
-        response(&answer(service, &incoming).await, SystemTime::now())
-    };
-    lambda_http::run(service_fn(one)).await
+    run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let lambda_id = event.context.request_id.as_str();
+        let mut request_id = lambda_id.to_owned();
+        let work: Work<'_, Result<Answer, Unanswered>> = Box::pin(async {
+            // Read here and not in the runtime, whose words for what is wrong quote the payload.
+            let Ok(request) = lambda_http::request::from_str(event.payload.get()) else {
+                note::failed(None, &Unanswered::Payload);
+                return Err(Unanswered::Payload);
+            };
+            let incoming = incoming(&request, lambda_id);
+            request_id.clone_from(&incoming.request_id);
+            Ok(answer(service, &incoming).await)
+        });
+        let answer = match invocation(arrival(&event.context), work).await {
+            Ok(done) => done?,
+            Err(TimeIsUp) => problem(&Code::Unavailable.into(), &request_id),
+        };
+        Ok::<_, Error>(Reply::of(answer, SystemTime::now()))
+    }))
+    .await
 }
 
-fn incoming(request: &Request) -> Incoming {
-    let mut query = std::collections::BTreeMap::new();
+fn incoming(request: &Request, lambda_id: &str) -> Incoming {
+    let mut query = BTreeMap::new();
     for (name, value) in request.query_string_parameters_ref().into_iter().flat_map(|query| query.iter()) {
         query.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
@@ -32,30 +54,45 @@ fn incoming(request: &Request) -> Incoming {
         query,
         authorization: request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned),
         body: request.body().as_ref().to_vec(),
-        request_id: request_id(request),
+        request_id: request_id(request, lambda_id),
     }
 }
 
 /// API Gateway's id of the call, which its own log has too; else Lambda's.
-fn request_id(request: &Request) -> String {
+fn request_id(request: &Request, lambda_id: &str) -> String {
     let of_gateway = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
         _ => None,
     };
-    let of_lambda = || request.lambda_context_ref().map(|context| context.request_id.clone());
-    of_gateway.or_else(of_lambda).unwrap_or_default()
+    of_gateway.unwrap_or_else(|| lambda_id.to_owned())
 }
 
-/// Every answer says what time it is (RFC 9110 section 6.6.1), so that a client can correct its clock before it signs.
-fn response(answer: &Answer, now: SystemTime) -> Result<Response<Body>, Error> {
-    let response = Response::builder()
-        .status(answer.status)
-        .header("content-type", answer.media_type())
-        .header("cache-control", "no-store")
-        .header("x-content-type-options", "nosniff")
-        .header("date", httpdate::fmt_http_date(now))
-        .body(Body::Text(answer.json.clone()))?;
-    Ok(response)
+/// An answer as API Gateway takes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    status_code: u16,
+    headers: BTreeMap<&'static str, String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+impl Reply {
+    /// Every answer says what time it is (RFC 9110 section 6.6.1), so that a client can correct its clock before it signs.
+    fn of(answer: Answer, now: SystemTime) -> Self {
+        let headers = [
+            ("content-type", answer.media_type().to_owned()),
+            ("cache-control", "no-store".to_owned()),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("date", httpdate::fmt_http_date(now)),
+        ];
+        Self {
+            status_code: answer.status,
+            headers: BTreeMap::from(headers),
+            body: answer.json,
+            is_base64_encoded: false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +102,7 @@ mod tests {
     use super::*;
 
     fn sample(text: &str) -> Incoming {
-        incoming(&lambda_http::request::from_str(text).expect("an invocation"))
+        incoming(&lambda_http::request::from_str(text).expect("an invocation"), "lambda's")
     }
 
     #[test]
@@ -98,13 +135,13 @@ mod tests {
     #[test]
     fn an_answer_tells_the_time_and_is_not_kept() {
         let answer = Answer { status: 201, json: "{}".to_owned(), problem: None };
-        let response = response(&answer, UNIX_EPOCH + Duration::from_secs(784_111_777)).expect("a response");
-        let header = |name: &str| response.headers()[name].to_str().expect("ASCII").to_owned();
-        assert_eq!(response.status(), 201);
+        let reply = Reply::of(answer, UNIX_EPOCH + Duration::from_secs(784_111_777));
+        let reply = serde_json::to_value(&reply).expect("JSON");
+        assert_eq!((&reply["statusCode"], &reply["body"]), (&201.into(), &"{}".into()));
         // RFC 9110 section 5.6.7
-        assert_eq!(header("date"), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(header("content-type"), "application/json");
-        assert_eq!(header("cache-control"), "no-store");
-        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(reply["headers"]["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(reply["headers"]["content-type"], "application/json");
+        assert_eq!(reply["headers"]["cache-control"], "no-store");
+        assert_eq!(reply["headers"]["x-content-type-options"], "nosniff");
     }
 }

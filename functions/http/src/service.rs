@@ -1,10 +1,10 @@
-//! A function as a whole: its routes, its handlers, and the way of a call to its answer, logged in one line.
+//! A function as a whole: its routes, its handlers, and the way of a call to its answer.
 
 use std::future::Future;
-use std::time::Instant;
 
 use chartseal_events::Code;
 use chartseal_events::limits::MAX_BODY_BYTES;
+use chartseal_infra::telemetry::{fields, note};
 
 use crate::route::{PathValues, Route, find};
 use crate::{Answer, Failure, Incoming, problem};
@@ -26,25 +26,19 @@ pub trait Service: Send + Sync {
     ) -> impl Future<Output = Result<Answer, Failure>> + Send;
 }
 
-/// Answers a call, whatever comes of it. Logs one line, with the route's pattern and never with what was sent.
+/// Answers a call, whatever comes of it. What the invocation's line says of it is the route's pattern, never what was sent.
 pub async fn answer<S: Service>(service: &S, incoming: &Incoming) -> Answer {
-    let started = Instant::now();
+    note::api_request(&incoming.request_id);
     let found = find(S::ROUTES, &incoming.method, &incoming.path);
-    let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
+    if let Some((route, _)) = &found {
+        note::set(&fields::OPERATION, format!("{} {}", route.method, route.pattern));
+    }
     let result = match found {
         None => Err(Code::NoRoute.into()),
         Some(_) if incoming.body.len() > MAX_BODY_BYTES => Err(Code::BodyTooLarge.into()),
         Some((route, path)) => service.handle(route.call, incoming, &path).await,
     };
     let answer = result.unwrap_or_else(|failure| problem(&failure, &incoming.request_id));
-    tracing::info!(
-        http.request_id = incoming.request_id,
-        http.method = if pattern == "none" { "none" } else { incoming.method.as_str() },
-        http.route = pattern,
-        http.status = answer.status,
-        code = answer.problem.map(Code::name),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "answered"
-    );
+    note::set(&fields::STATUS, answer.status);
     answer
 }

@@ -20,6 +20,7 @@ Whatever the vault refuses it answers with problem details (RFC 9457, `applicati
 | `detail` | what to do next |
 | `field` | the member at fault, where there is one |
 | `request_id` | names the call in the vault's log: give it to the operators when you ask them |
+| `trace` | names the command in every log line that has to do with it, where the call had a well-formed one |
 
 What was refused changed nothing. What a 5xx is about stands in the log alone. After a 5xx, or no answer at all, send the same bytes again: a \
 command that was taken is answered with its event, and never done twice. To a caller who may not see a thing it does not exist (404).

@@ -1,9 +1,10 @@
 //! The reaction to an event, by its type.
 
 use chartseal_events::event::{AccessRequested, Event, EventRef, Outcome};
-use chartseal_events::{Id, StreamId};
+use chartseal_events::{Command, Id, StreamId};
 use chartseal_infra::ports::{Due, EventStore, Index, IndexEntry, IndexList, StoreError, WorkList, Workflow};
 use futures_util::future::{try_join, try_join3};
+use chartseal_infra::telemetry::{fields, note};
 
 use crate::{fetch, look, postings, tell};
 
@@ -37,13 +38,17 @@ pub const fn concerns(stream: &StreamId) -> bool {
 }
 
 impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
-    /// Reacts to the event at a place.
+    /// Reacts to the event at a place, of which it has just been told.
     pub async fn to(&self, place: EventRef) -> Result<Effect, StoreError> {
+        note::seen(&place);
         if !concerns(&place.stream) {
             return Ok(Effect::Nothing);
         }
         match fetch(self.events, place).await? {
-            Some(event) => self.to_event(&event).await,
+            Some(event) => {
+                note::since(&fields::STREAM_LAG_MS, event.at_ms);
+                self.to_event(&event).await
+            }
             None => Ok(Effect::NoEvent),
         }
     }
@@ -78,7 +83,8 @@ impl<E: EventStore, I: Index, W: WorkList, F: Workflow> React<'_, E, I, W, F> {
         let look = look(self.events, event.place.stream);
         let (.., view) = try_join3(self.list(event, lists), self.due(event, asked.expires_at), look).await?;
         if view.request(request).is_some_and(|request| request.state.is_open()) {
-            self.workflow.start(request).await?;
+            let trace = event.command.as_ref().map(Command::trace);
+            self.workflow.start(request, trace).await?;
         }
         Ok(())
     }

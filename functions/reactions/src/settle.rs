@@ -7,8 +7,9 @@ use chartseal_events::{Code, EventRef, Observation, StreamId};
 use chartseal_infra::BlobKey;
 use chartseal_infra::ports::{Aborted, Blobs, Clock, EventStore};
 use chartseal_infra::road::{Failure, observe, observe_seen};
+use chartseal_infra::telemetry::{fields, note};
 
-use crate::look;
+use crate::{fold, trace_of};
 
 /// How often it is looked again when somebody else settles the same upload.
 const MAX_ATTEMPTS: u32 = 4;
@@ -89,7 +90,10 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     upload: BlobKey,
     orphans: Orphans,
 ) -> Result<Settled, Failure> {
-    let view = look(events, StreamId::Record(upload.record)).await?;
+    let stream = StreamId::Record(upload.record);
+    let stored = events.load(&stream).await?;
+    trace_of(&stored, upload.announced);
+    let view = fold(stream, &stored)?;
     let Some(stand) = view.record(upload.record).and_then(|record| Stand::of(record, upload)) else {
         return Ok(Settled::Unknown);
     };
@@ -111,6 +115,7 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     if let Some(head) = head.filter(|_| !mismatch) {
         let found = Observation::ObjectFound { record, announced, version_id: head.version_id };
         let taken = observe_seen(events, clock, &found, view.clone()).await?;
+        note::add(&fields::UPLOADS_FOUND, usize::from(!taken.repeated));
         return Ok(match abort_unfinished(blobs, upload, &stand, orphans).await? {
             false => Settled::Unfinished,
             true if taken.repeated => Settled::Already { at_ms: clock.now_ms() },
@@ -119,10 +124,12 @@ async fn settle_once<E: EventStore, B: Blobs, C: Clock>(
     }
     if mismatch {
         // Presigned calls take nothing else, so somebody went another way.
-        tracing::error!(upload.key = %upload, code = %Code::UploadMismatch, "the stored object is not what was announced");
+        note::add(&fields::UPLOADS_MISMATCHED, 1);
+        note::odd(&upload, "the stored object is not what was announced");
     }
     if stand.other_uploaded || clock.now_ms() >= stand.expires_at_ms {
-        observe(events, clock, &Observation::ObjectMissing { record, announced }).await?;
+        let taken = observe(events, clock, &Observation::ObjectMissing { record, announced }).await?;
+        note::add(&fields::UPLOADS_EXPIRED, usize::from(!taken.repeated));
         let ended = remove_orphan(blobs, upload, &stand, orphans).await?;
         return Ok(if ended { Settled::Expired } else { Settled::Unfinished });
     }
@@ -164,9 +171,7 @@ async fn abort_unfinished<B: Blobs>(
         return Ok(true);
     }
     let Aborted { count, more } = blobs.abort_uploads(&upload.to_string()).await?;
-    if count > 0 {
-        tracing::info!(upload.key = %upload, upload.aborted = count, upload.more = more, "unfinished uploads were aborted");
-    }
+    note::add(&fields::UPLOADS_ABORTED, count);
     Ok(!more)
 }
 
@@ -187,7 +192,7 @@ async fn remove_orphan<B: Blobs>(
     let key = upload.to_string();
     if let Some(head) = blobs.head(&key).await? {
         blobs.delete(&key, &head.version_id).await?;
-        tracing::info!(upload.key = %upload, "an orphaned object was deleted");
+        note::add(&fields::ORPHANS_REMOVED, 1);
     }
     Ok(true)
 }

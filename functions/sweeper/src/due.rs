@@ -6,6 +6,7 @@ use chartseal_events::event::Outcome;
 use chartseal_events::{Code, Id, Observation, StreamId};
 use chartseal_infra::ports::{Blobs, Clock, Due, EventStore, Index, StoreError, WorkList, Workflow};
 use chartseal_infra::road::observe;
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Failure, fetch};
 use futures_util::StreamExt as _;
 
@@ -27,6 +28,8 @@ where
         while !self.over(start_ms, RUN_MS) {
             let items = self.react.work.due(start_ms, BATCH).await?;
             let last = items.len() < BATCH as usize;
+            let oldest_ms = items.first().map_or(0, |oldest| start_ms.saturating_sub(oldest.at_ms));
+            note::peak(&fields::SWEEP_OLDEST_DUE_MS, oldest_ms);
             // What a batch does not come to is still due in the next run.
             let begun = futures_util::stream::iter(items).take_while(|_| ready(!self.over(start_ms, RUN_MS)));
             let work = begun.map(|item| async move { (item, self.deal_with(item).await) });

@@ -2,6 +2,7 @@
 
 use chartseal_events::EventRef;
 use chartseal_infra::ports::{Blobs, Clock, Due, EventStore, Index, StoreError, WorkList, Workflow};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Failure, concerns, fetch};
 use futures_util::StreamExt as _;
 
@@ -27,6 +28,7 @@ where
         let (events, work) = (self.react.events, self.react.work);
         let until_ms = start_ms.saturating_sub(LAG_MS);
         let mut from_ms = work.sweep_cursor().await?.unwrap_or(start_ms.saturating_sub(FIRST_MS));
+        note::peak(&fields::SWEEP_BEHIND_MS, until_ms.saturating_sub(from_ms));
         while from_ms < until_ms && !self.over(start_ms, HEAL_MS) {
             let to_ms = until_ms.min(from_ms + SLICE_MS);
             let places = events.by_time(from_ms, to_ms).await?.into_iter().filter(|place| concerns(&place.stream));

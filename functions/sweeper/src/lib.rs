@@ -13,6 +13,7 @@ mod heal;
 mod uploads;
 
 use chartseal_infra::ports::{Blobs, Clock, Due, EventStore, Index, StoreError, WorkList, Workflow};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Failure, React};
 use serde::Deserialize;
 
@@ -71,20 +72,16 @@ where
         let mut report = Report::default();
         if let Err(error) = self.heal(start_ms, &mut report).await {
             report.failed += 1;
-            tracing::error!(error = %error, "healing stopped");
+            note::item_failed(&"healing", None, &error);
         }
         if let Err(error) = self.end_due(start_ms, &mut report).await {
             report.failed += 1;
-            tracing::error!(error = %error, "ending what is due stopped");
+            note::item_failed(&"ending what is due", None, &error);
         }
-        let took_ms = self.clock.now_ms().saturating_sub(start_ms);
-        tracing::info!(
-            sweep.healed = report.healed,
-            sweep.ended = report.ended,
-            sweep.failed = report.failed,
-            took_ms,
-            "swept"
-        );
+        note::set(&fields::OPERATION, "sweep");
+        note::add(&fields::SWEEP_HEALED, report.healed);
+        note::add(&fields::SWEEP_ENDED, report.ended);
+        note::add(&fields::SWEEP_FAILED, report.failed);
         if report.failed == 0 { Ok(report) } else { Err(SweepFailed(report)) }
     }
 
@@ -94,7 +91,7 @@ where
 
     /// Logs a failure and puts the item off.
     async fn put_off(&self, item: Due, error: &Failure) -> Result<(), StoreError> {
-        tracing::error!(event.place = %item.event, error = %error, "put off");
+        note::item_failed(&item.event, None, error);
         self.react.work.add_due(Due { at_ms: self.clock.now_ms() + RETRY_MS, event: item.event }).await
     }
 }

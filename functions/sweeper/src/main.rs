@@ -1,14 +1,13 @@
 //! The sweeper function: configuration, logs, ports, run.
 
-use chartseal_http::{Environment, telemetry};
+use chartseal_http::{Environment, Error, telemetry, wake};
 use chartseal_infra::aws::{DynamoStore, S3Blobs, SfnWorkflow, SystemClock, Tables, config};
 use chartseal_reactions::React;
 use chartseal_sweeper::{Scheduled, Sweep};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(env!("CARGO_BIN_NAME"));
     let mut env = Environment::of_process();
     let tables = Tables {
         events: Some(env.text("EVENTS_TABLE")),
@@ -24,5 +23,5 @@ async fn main() -> Result<(), Error> {
     let (store, workflow) = (&DynamoStore::new(&aws, tables), &SfnWorkflow::new(&aws, workflow));
     let react = React { events: store, index: store, work: store, workflow };
     let sweep = &Sweep { react, blobs: &S3Blobs::new(&aws, bucket), clock: &SystemClock };
-    run(service_fn(|_: LambdaEvent<Scheduled>| async move { sweep.run().await.map(|_| ()).map_err(Error::from) })).await
+    wake(|_: Scheduled| async move { sweep.run().await.map(|_| ()) }).await
 }

@@ -12,6 +12,7 @@ use chartseal_events::wire::{TokensRequest, TokensResponse};
 use chartseal_events::{Bytes, Code, Refusal, strict};
 use chartseal_http::{Access, Answer, Failure, Incoming, PathValues, Reader, Route, Service, reader};
 use chartseal_infra::ports::{Clock, EventStore, SearchKeyVault, StoreError, WorkList};
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::terms::{BlindError, MAX_TERMS, OsRng, SearchKey};
 
 /// The epoch of the search key; there is only the first so far.
@@ -105,6 +106,7 @@ pub async fn evaluate<E: EventStore, W: WorkList, S: SearchKeyVault, C: Clock>(
     if !vault.work.count_tokens(provider, now_ms / MINUTE_MS, amount, vault.per_minute).await? {
         return Err(Code::TooManyRequests.into());
     }
+    note::add(&fields::TOKENS_EVALUATED, blinded.len());
     let evaluation = vault.search_key().await?.evaluate_batch(&blinded, &mut OsRng).map_err(|error| match error {
         BlindError::BadElement { .. } => Refusal::field(Code::BadBlindedElement, "blinded"),
         _ => Refusal::from(Code::Internal),

@@ -6,7 +6,7 @@ use chartseal_tokens::Tokens;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(env!("CARGO_BIN_NAME"));
 
     let mut env = Environment::of_process();
     let origin = env.text("ORIGIN");

@@ -7,6 +7,7 @@ use chartseal_events::state::{Request, RequestState};
 use chartseal_events::{Code, Id, Observation, StreamId};
 use chartseal_infra::ports::{Clock, EventStore, WorkList, Workflow};
 use chartseal_infra::road::observe;
+use chartseal_infra::telemetry::{fields, note};
 use chartseal_reactions::{Failure, look, tell_waiting};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,11 +20,17 @@ pub enum Task {
     Verify {
         /// The request.
         request: Id,
+        /// What the command is called in logs that made it.
+        #[serde(default)]
+        trace: Option<Id>,
     },
     /// Keep the task token that the workflow waits with.
     Await {
         /// The request.
         request: Id,
+        /// What the command is called in logs that made it.
+        #[serde(default)]
+        trace: Option<Id>,
         /// Step Functions' task token: whoever has it can answer for the request, so it is never logged.
         token: String,
     },
@@ -31,6 +38,9 @@ pub enum Task {
     WaitOver {
         /// The request.
         request: Id,
+        /// What the command is called in logs that made it.
+        #[serde(default)]
+        trace: Option<Id>,
     },
 }
 
@@ -43,9 +53,11 @@ impl Task {
         }
     }
 
-    const fn request(&self) -> Id {
+    const fn request(&self) -> (Id, Option<Id>) {
         match self {
-            Self::Verify { request } | Self::Await { request, .. } | Self::WaitOver { request } => *request,
+            Self::Verify { request, trace }
+            | Self::Await { request, trace, .. }
+            | Self::WaitOver { request, trace } => (*request, *trace),
         }
     }
 }
@@ -66,17 +78,18 @@ pub struct Tasks<'a, E, W, F, C> {
 impl<E: EventStore, W: WorkList, F: Workflow, C: Clock> Tasks<'_, E, W, F, C> {
     /// Does a task; gives its result.
     pub async fn handle(&self, task: &Task) -> Result<Value, Failure> {
-        let done = match task {
-            Task::Verify { request } => self.verify(*request).await,
-            Task::Await { request, token } => self.wait(*request, token).await,
-            Task::WaitOver { request } => self.wait_over(*request).await,
-        };
-        let (name, request) = (task.name(), task.request());
-        match &done {
-            Ok(_) => tracing::info!(task.name = name, request.id = %request, "task done"),
-            Err(error) => tracing::error!(task.name = name, request.id = %request, error = %error, "task failed"),
+        let (request, trace) = task.request();
+        note::set(&fields::OPERATION, task.name());
+        note::set(&fields::ACCESS_REQUEST, request.to_string());
+        // The stream says it, too; but a task can fail before it is read.
+        if let Some(trace) = trace {
+            note::trace(trace);
         }
-        done
+        match task {
+            Task::Verify { .. } => self.verify(request).await,
+            Task::Await { token, .. } => self.wait(request, token).await,
+            Task::WaitOver { .. } => self.wait_over(request).await,
+        }
     }
 
     async fn verify(&self, id: Id) -> Result<Value, Failure> {

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::counted::Counted;
 use super::failure::{unavailable, unusable};
 use crate::ports::StoreError;
 
@@ -39,6 +40,11 @@ pub struct Tables {
     pub work: Option<String>,
 }
 
+/// A client whose calls are counted.
+pub(super) fn client(config: &SdkConfig) -> Client {
+    Client::from_conf(aws_sdk_dynamodb::config::Builder::from(config).interceptor(Counted).build())
+}
+
 /// Event store, key table, index and work lists on DynamoDB.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
@@ -49,7 +55,7 @@ pub struct DynamoStore {
 impl DynamoStore {
     /// On these tables.
     pub fn new(config: &SdkConfig, tables: Tables) -> Self {
-        Self::with_client(Client::new(config), tables)
+        Self::with_client(client(config), tables)
     }
 
     /// With a client that was made already.

@@ -13,6 +13,7 @@ use aws_sdk_kms::types::DataKeySpec;
 use chartseal_events::Bytes;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::counted::Counted;
 use super::failure::{unavailable, unusable};
 use crate::ports::{DataKeyOpener, DataKeyPair, DataKeys, KeyContext, LogKey, StoreError};
 
@@ -61,6 +62,11 @@ async fn decrypt(
     }
 }
 
+/// A client whose calls are counted.
+fn client(config: &SdkConfig) -> Client {
+    Client::from_conf(aws_sdk_kms::config::Builder::from(config).interceptor(Counted).build())
+}
+
 /// Makes data keys under the record key (`kms:GenerateDataKey`).
 #[derive(Debug, Clone)]
 pub struct KmsDataKeys {
@@ -71,7 +77,7 @@ pub struct KmsDataKeys {
 impl KmsDataKeys {
     /// Under the key with this ARN.
     pub fn new(config: &SdkConfig, key_arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), key_arn: key_arn.into() }
+        Self { client: client(config), key_arn: key_arn.into() }
     }
 }
 
@@ -101,7 +107,7 @@ pub struct KmsDataKeyOpener {
 impl KmsDataKeyOpener {
     /// Under the key with this ARN, and no other.
     pub fn new(config: &SdkConfig, key_arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), key_arn: key_arn.into() }
+        Self { client: client(config), key_arn: key_arn.into() }
     }
 }
 
@@ -122,7 +128,7 @@ pub struct KmsLogKey {
 impl KmsLogKey {
     /// The key with this ARN: `ECC_NIST_EDWARDS25519`.
     pub fn new(config: &SdkConfig, key_arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), key_arn: key_arn.into() }
+        Self { client: client(config), key_arn: key_arn.into() }
     }
 }
 

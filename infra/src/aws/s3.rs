@@ -14,6 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::counted::Counted;
 use super::failure::{unavailable, unusable};
 use crate::layout::{MAX_LISTED_PARTS, MAX_PRESIGN_S};
 use crate::ports::{
@@ -39,6 +40,7 @@ impl S3Blobs {
             .force_path_style(config.endpoint_url().is_some())
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .interceptor(Counted)
             .build();
         Self { client: Client::from_conf(config), bucket: bucket.into() }
     }

@@ -7,6 +7,7 @@ use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use chartseal_events::Id;
 use serde_json::{Value, json};
 
+use super::counted::Counted;
 use super::failure::unavailable;
 use crate::ports::{StoreError, Workflow};
 
@@ -22,13 +23,15 @@ pub struct SfnWorkflow {
 impl SfnWorkflow {
     /// The state machine with this ARN. Those that only tell give an empty one.
     pub fn new(config: &SdkConfig, state_machine_arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), state_machine_arn: state_machine_arn.into() }
+        let config = aws_sdk_sfn::config::Builder::from(config).interceptor(Counted).build();
+        Self { client: Client::from_conf(config), state_machine_arn: state_machine_arn.into() }
     }
 }
 
 impl Workflow for SfnWorkflow {
-    async fn start(&self, request: Id) -> Result<(), StoreError> {
-        let input = json!({ "request": request.to_string() }).to_string();
+    async fn start(&self, request: Id, trace: Option<Id>) -> Result<(), StoreError> {
+        let input =
+            json!({ "request": request.to_string(), "trace": trace.map(|trace| trace.to_string()) }).to_string();
         let call = self.client.start_execution().state_machine_arn(&self.state_machine_arn);
         match call.name(request.to_string()).input(input).send().await {
             Ok(_) => Ok(()),

@@ -262,7 +262,7 @@ impl Subject for Emulated {
     }
 
     async fn waiting(&self, request: Id) -> String {
-        self.workflow.start(request).await.expect("starts");
+        self.workflow.start(request, None).await.expect("starts");
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
             if let Some(token) = self.store.task_token(request).await.expect("reads") {

@@ -97,7 +97,7 @@ impl<B: Blobs> Subject for Memory<B> {
         (answer.status, answer.body)
     }
     async fn waiting(&self, request: Id) -> String {
-        self.vault.start(request).await.expect("starts");
+        self.vault.start(request, None).await.expect("starts");
         let token = format!("token of {request}");
         self.vault.wait_with(&token);
         token

@@ -9,7 +9,7 @@ use crate::subject::{Subject, id};
 
 pub async fn a_request_has_one_workflow(subject: &impl Subject) {
     for _ in 0..2 {
-        subject.workflow().start(id(1)).await.expect("starts");
+        subject.workflow().start(id(1), Some(id(2))).await.expect("starts");
         assert_eq!(subject.started(id(1)).await, 1);
     }
     assert_eq!(subject.started(id(2)).await, 0);

@@ -34,8 +34,8 @@ impl KmsSearchKeys {
         tenant: impl Into<String>,
     ) -> Self {
         Self {
-            kms: aws_sdk_kms::Client::new(config),
-            tables: aws_sdk_dynamodb::Client::new(config),
+            kms: super::client(config),
+            tables: crate::aws::dynamo::client(config),
             key_arn: key_arn.into(),
             table: table.into(),
             tenant: tenant.into(),
