@@ -1,9 +1,7 @@
 //! Symmetric keys in KMS: data keys and search keys.
 
 use chartseal_events::Bytes;
-use chartseal_infra::ports::{
-    DataKeyOpener as _, DataKeys as _, KeyContext, SearchKeyVault as _, StoreError,
-};
+use chartseal_infra::ports::{DataKeyOpener as _, DataKeys as _, KeyContext, SearchKeyVault as _, StoreError};
 
 use crate::subject::{Subject, id};
 

@@ -5,7 +5,9 @@
 
 use chartseal_events::Bytes;
 use chartseal_infra::aws::{DynamoStore, KmsSearchKeys, Tables};
-use chartseal_infra::ports::{EventStore as _, Index as _, IndexList, KeyTable as _, SearchKeyVault as _, WorkList as _};
+use chartseal_infra::ports::{
+    EventStore as _, Index as _, IndexList, KeyTable as _, SearchKeyVault as _, WorkList as _,
+};
 use serde_json::Value;
 
 use super::ORIGIN;

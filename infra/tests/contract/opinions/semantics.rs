@@ -44,28 +44,40 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
+/// A token that nobody else has.
+fn unique() -> String {
+    // At most 36 characters are one.
+    crate::emulated::unique().trim_start_matches("contract-").to_owned()
+}
+
 /// A put of `(stream, seq)` with a word in it, where nothing is yet; refused, it shows what is.
 fn put_new(table: &str, seq: u64, word: &str) -> TransactWriteItem {
-    let put = Put::builder().table_name(table).item("stream", text("s")).item("seq", AttributeValue::N(seq.to_string()));
+    let put =
+        Put::builder().table_name(table).item("stream", text("s")).item("seq", AttributeValue::N(seq.to_string()));
     let put = put.item("word", text(word)).condition_expression("attribute_not_exists(#key)");
     let put = put.expression_attribute_names("#key", "stream");
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     TransactWriteItem::builder().put(put.build().expect("complete")).build()
 }
 
+/// The puts of some places, each with its word.
+fn puts(opinion: &Opinion, items: &[(u64, &str)]) -> Vec<TransactWriteItem> {
+    items.iter().map(|(seq, word)| put_new(opinion.events(), *seq, word)).collect()
+}
+
 async fn transact(
     opinion: &Opinion,
-    items: &[(u64, &str)],
+    items: Vec<TransactWriteItem>,
     token: &str,
 ) -> Result<TransactWriteItemsOutput, TransactWriteItemsError> {
-    let items = items.iter().map(|(seq, word)| put_new(opinion.events(), *seq, word)).collect();
     let call = opinion.client().transact_write_items().set_transact_items(Some(items)).client_request_token(token);
     call.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error)
 }
 
 async fn a_refused_transaction_says_which_item_was_there(opinion: &Opinion) {
-    transact(opinion, &[(1, "first")], "a").await.expect("a free place");
-    let refused = transact(opinion, &[(0, "mine"), (1, "mine"), (2, "mine")], "b").await.expect_err("taken");
+    transact(opinion, puts(opinion, &[(1, "first")]), &unique()).await.expect("a free place");
+    let mine = puts(opinion, &[(0, "mine"), (1, "mine"), (2, "mine")]);
+    let refused = transact(opinion, mine, &unique()).await.expect_err("taken");
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = refused else { panic!("{refused:?}") };
     let reasons = cancelled.cancellation_reasons();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code().unwrap_or("None")).collect();
@@ -74,14 +86,17 @@ async fn a_refused_transaction_says_which_item_was_there(opinion: &Opinion) {
 }
 
 async fn a_token_stands_for_one_content(opinion: &Opinion) {
-    let content = [(0, "mine"), (1, "mine")];
-    transact(opinion, &content, "token").await.expect("free places");
-    transact(opinion, &content, "token").await.expect("the same call again, although the places are taken");
-    let other = transact(opinion, &[(0, "other"), (1, "mine")], "token").await.expect_err("another content");
+    let (token, next) = (unique(), unique());
+    // A copy, because DynamoDB Local compares how a call is spelt, and the members of another one may come in another order.
+    let mine = puts(opinion, &[(0, "mine"), (1, "mine")]);
+    transact(opinion, mine.clone(), &token).await.expect("free places");
+    transact(opinion, mine, &token).await.expect("the same call again, although the places are taken");
+    let other = puts(opinion, &[(0, "other"), (1, "mine")]);
+    let other = transact(opinion, other, &token).await.expect_err("another content");
     assert!(matches!(other, TransactWriteItemsError::IdempotentParameterMismatchException(_)), "{other:?}");
     // A call that was refused used nothing up.
-    transact(opinion, &[(0, "late"), (5, "late")], "next").await.expect_err("taken");
-    transact(opinion, &[(5, "late")], "next").await.expect("a free place");
+    transact(opinion, puts(opinion, &[(0, "late"), (5, "late")]), &next).await.expect_err("taken");
+    transact(opinion, puts(opinion, &[(5, "late")]), &next).await.expect("a free place");
 }
 
 async fn a_token_that_is_met_with_other_content_is_settled_by_looking(opinion: &Opinion) {
