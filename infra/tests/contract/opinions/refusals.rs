@@ -45,7 +45,7 @@ const KMS_REFUSALS: [(u16, &str, bool); 16] = [
     (400, "NotFoundException", false),
     (400, "ValidationException", false),
     (400, "UnrecognizedClientException", false),
-    (400, "LimitExceededException", false),
+    (400, "LimitExceededException", true),
     (400, "ThrottlingException", true),
     (500, "KMSInternalException", true),
     (500, "KeyUnavailableException", true),
