@@ -32,8 +32,9 @@ pub fn url() -> String {
 }
 
 fn start() -> (String, Option<Child>) {
-    assert!(
-        cfg!(target_arch = "x86_64"),
+    assert_eq!(
+        std::env::consts::ARCH,
+        "x86_64",
         "the DynamoDB Local that npm carries is for x86-64 alone: start another one, and name its address in {RUNNING}"
     );
     prerequisites().expect("this machine has Python");
