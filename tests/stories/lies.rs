@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 
 use chartseal_cli::{DownloadOf, Exit, Wallet};
+use chartseal_envelope::DataKey;
+use chartseal_envelope::key_release::{self, Binding};
 use chartseal_events::Id;
 use chartseal_tests::{Hospital, Liar, Stack, sample};
 use serde_json::Value;
@@ -170,6 +172,22 @@ fn another_requests_answer_is_noticed() {
     client.fetch(DownloadOf::Request(scene.request)).0.expect("the first is honest");
     let error = client.fetch(DownloadOf::Request(other)).0.expect_err("the second is a replay");
     assert_eq!(error.exit(), Exit::Tampering, "{error}");
+}
+
+/// What the emulator's KMS would give for a wrapped key that somebody changed, if the vault opened one: noise, which is sealed as it should be.
+#[test]
+fn a_key_that_is_not_the_records_is_noticed_by_its_commitment() {
+    let scene = scene();
+    let wallet = &scene.benedikt.wallet;
+    let (origin, recipient) = (scene.stack.vault().origin().to_owned(), wallet.seal_key());
+    let [record, request, person] = [scene.record.to_string(), scene.request.to_string(), wallet.kid().to_string()];
+    let code = scene.told(json("/key", move |answer| {
+        let binding =
+            Binding { tenant: &origin, record: &record, version: 1, request: Some(&request), requester: &person };
+        let sealed = key_release::seal(&DataKey::from_bytes([7; 32]), &recipient.0, &binding).expect("sealed");
+        answer["sealed_key"] = serde_json::to_value(sealed).expect("JSON");
+    }));
+    assert_eq!(code, "wrong-key");
 }
 
 #[test]

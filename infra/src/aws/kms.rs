@@ -4,6 +4,7 @@
 mod search;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use aws_config::SdkConfig;
 use aws_sdk_kms::Client;
@@ -21,6 +22,8 @@ use crate::ports::{DataKeyOpener, DataKeyPair, DataKeys, KeyContext, LogKey, Sto
 pub use search::KmsSearchKeys;
 
 const SERVICE: &str = "KMS";
+/// How long a ciphertext may be that KMS looks at.
+const CIPHERTEXT_BYTES: RangeInclusive<usize> = 1..=6_144;
 /// The DER SubjectPublicKeyInfo of an Ed25519 key (RFC 8410) up to the key itself.
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -40,7 +43,7 @@ fn key_of(blob: Option<Blob>) -> Option<Zeroizing<[u8; 32]>> {
     key
 }
 
-/// Decrypts under one KMS key and context. What does not open is damaged, whatever KMS calls it.
+/// Decrypts under one KMS key and context. What does not open is damaged, whatever KMS calls it. ("Decrypt", AWS KMS API Reference.)
 async fn decrypt(
     client: &Client,
     key_arn: &str,
@@ -49,6 +52,10 @@ async fn decrypt(
     what: &str,
 ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
     let damaged = || StoreError::Damaged { what: what.to_owned() };
+    // KMS calls a length that none of its ciphertexts has a mistake of the caller's, and names no error of `Decrypt` for it.
+    if !CIPHERTEXT_BYTES.contains(&wrapped.len()) {
+        return Err(damaged());
+    }
     let call =
         client.decrypt().key_id(key_arn).ciphertext_blob(Blob::new(wrapped)).set_encryption_context(Some(context));
     match call.send().await {

@@ -160,7 +160,7 @@ async fn create_bucket(config: &SdkConfig, name: &str) {
     client.put_bucket_versioning().bucket(name).versioning_configuration(versions).send().await.expect("versions");
 }
 
-async fn symmetric_key(client: &aws_sdk_kms::Client) -> String {
+pub async fn symmetric_key(client: &aws_sdk_kms::Client) -> String {
     client.create_key().send().await.expect("a key").key_metadata.expect("metadata").arn.expect("an ARN")
 }
 

@@ -1,9 +1,7 @@
-//! Keys in KMS.
+//! Symmetric keys in KMS: data keys and search keys.
 
 use chartseal_events::Bytes;
-use chartseal_infra::ports::{
-    DataKeyOpener as _, DataKeys as _, KeyContext, LogKey as _, SearchKeyVault as _, StoreError,
-};
+use chartseal_infra::ports::{DataKeyOpener as _, DataKeys as _, KeyContext, SearchKeyVault as _, StoreError};
 
 use crate::subject::{Subject, id};
 
@@ -44,10 +42,4 @@ pub async fn the_first_search_key_is_kept(subject: &impl Subject) {
     assert_eq!(vault.keep(2, &[2; 32], &public(12)).await.expect("keeps"), public(12));
     assert_eq!(vault.open(1).await.expect("opens").as_deref(), Some(&[1; 32]));
     assert_eq!(vault.open(2).await.expect("opens").as_deref(), Some(&[2; 32]));
-}
-
-pub async fn the_log_key_is_an_ed25519_key(subject: &impl Subject) {
-    let key = subject.log().public_key().await.expect("a key");
-    assert!(chartseal_events::jws::is_public_key(&key));
-    assert_eq!(subject.log().public_key().await.expect("a key"), key);
 }

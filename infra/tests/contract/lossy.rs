@@ -71,7 +71,7 @@ fn serve(client: &TcpStream, to_lose: &AtomicUsize, writes: &AtomicUsize) {
 }
 
 /// The head, with its empty line, and the body of an HTTP/1.1 message with a content length.
-fn message(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+pub fn message(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if from.read_line(&mut head).ok()? == 0 {
@@ -84,7 +84,8 @@ fn message(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     Some((head, body))
 }
 
-fn headers(head: &str) -> BTreeMap<String, String> {
+/// Header fields, with their names in small letters.
+pub fn headers(head: &str) -> BTreeMap<String, String> {
     let pairs = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect()
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::emulated::Emulated;
+use crate::opinions::Opinion;
 use crate::subject::{AT_MS, Memory, Subject, event, place, private, record};
 
 /// Appends to few places, with few bodies, so that they often meet.
@@ -86,4 +87,10 @@ fn memory_keeps_to_the_model() {
 fn the_emulator_keeps_to_the_model() {
     let runtime = runtime();
     run(12, || runtime.block_on(Emulated::new()), &runtime);
+}
+
+#[test]
+fn dynamodb_local_keeps_to_the_model() {
+    let runtime = runtime();
+    run(12, || runtime.block_on(Opinion::second()), &runtime);
 }

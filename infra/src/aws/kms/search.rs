@@ -33,13 +33,19 @@ impl KmsSearchKeys {
         table: impl Into<String>,
         tenant: impl Into<String>,
     ) -> Self {
-        Self {
-            kms: super::client(config),
-            tables: crate::aws::dynamo::client(config),
-            key_arn: key_arn.into(),
-            table: table.into(),
-            tenant: tenant.into(),
-        }
+        let (kms, tables) = (super::client(config), crate::aws::dynamo::client(config));
+        Self::with_clients(kms, tables, key_arn, table, tenant)
+    }
+
+    /// With clients that were made already.
+    pub fn with_clients(
+        kms: aws_sdk_kms::Client,
+        tables: aws_sdk_dynamodb::Client,
+        key_arn: impl Into<String>,
+        table: impl Into<String>,
+        tenant: impl Into<String>,
+    ) -> Self {
+        Self { kms, tables, key_arn: key_arn.into(), table: table.into(), tenant: tenant.into() }
     }
 
     fn context(&self, epoch: u32) -> HashMap<String, String> {
