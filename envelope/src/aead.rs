@@ -2,7 +2,7 @@
 //!
 //! Another provider replaces this file and nothing else; the frozen vectors say whether it computes the same bytes.
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use ring::hkdf;
 
 /// Bytes of an AES-256-GCM initialisation vector.
@@ -38,6 +38,19 @@ impl Cipher {
     ) -> Result<&'a mut [u8], Refused> {
         let nonce = Nonce::assume_unique_for_key(iv);
         self.0.open_in_place(nonce, Aad::from(aad), content_and_tag).map_err(|_| Refused)
+    }
+
+    /// Decrypts `content` in place, whose tag lies elsewhere. After `Refused` it holds nothing of use.
+    pub(crate) fn open_with_tag(
+        &self,
+        iv: [u8; IV_BYTES],
+        aad: &[u8],
+        content: &mut [u8],
+        tag: [u8; TAG_BYTES],
+    ) -> Result<(), Refused> {
+        let nonce = Nonce::assume_unique_for_key(iv);
+        let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(tag), content, 0..);
+        opened.map(drop).map_err(|_| Refused)
     }
 }
 
