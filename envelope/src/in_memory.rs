@@ -1,4 +1,4 @@
-//! Sealing and opening from memory into memory: each frame is worked on where it will lie, so that nothing is copied twice.
+//! Sealing and opening from memory into memory: the cipher reads from the one and writes to the other, and nothing is copied.
 //!
 //! The same bytes, digests, failures and order of failures as the streaming [`crate::seal`] and [`crate::open`], on the same pipeline; only that its
 //! items are places in the result and not buffers. For what is small enough to be held whole; what comes from a network or a disk and goes there is
@@ -24,6 +24,9 @@ use crate::message::{MessageError, header_at_front};
 use crate::open::{self, OpenError, Opened, Opening};
 use crate::pipeline::{self, Goes, Jobs, Threads};
 use crate::seal::{Run, SealError, Sealed, Sealing};
+
+/// A message without digests that is shorter is done before another thread has begun.
+const MIN_BYTES_FOR_THREADS: usize = 4 * 1024 * 1024;
 
 /// [`crate::seal`] of a plaintext in memory: `body` is the body afterwards, and nothing else.
 pub fn seal_into(
@@ -82,8 +85,12 @@ pub fn seal_message_into(
         let (front, body) = message.split_at_mut(header.len());
         front.copy_from_slice(header);
         let each = |frame: &mut Sealable<'_>| frame.encrypt(&keys, &run.message_id);
-        frames_into(threads, sealing.frame_bytes, plaintext, body, each, |_| {})
+        frames_into(worthwhile(threads, plaintext), sealing.frame_bytes, plaintext, body, each, |_| {})
     })
+}
+
+fn worthwhile(threads: Threads, input: &[u8]) -> Threads {
+    if input.len() < MIN_BYTES_FOR_THREADS { Threads::ONE } else { threads }
 }
 
 /// A frame that is sealed where it lies in the body.
@@ -98,12 +105,10 @@ struct Sealable<'a> {
 impl Sealable<'_> {
     fn encrypt(&mut self, keys: &MessageKeys, message_id: &[u8; 32]) -> Result<(), SealError> {
         let (head, rest) = self.frame.split_at_mut(self.place.head_bytes());
-        let (content, tag_room) = rest.split_at_mut(self.place.content_bytes);
+        let (content, tag) = rest.split_at_mut(self.place.content_bytes);
         self.place.put_head(head);
-        content.copy_from_slice(self.plaintext);
         let (iv, aad) = (frame::iv(self.place.sequence), FrameAad::of(message_id, self.place));
-        tag_room.copy_from_slice(&keys.cipher.seal(iv, aad.as_bytes(), content)?);
-        Ok(())
+        Ok(keys.cipher.seal_into(iv, aad.as_bytes(), self.plaintext, content, tag)?)
     }
 }
 
@@ -187,7 +192,8 @@ pub fn open_message_into<E>(
             plaintext_bytes += frame.room.len() as u64;
             Ok(())
         };
-        contents_into(threads, &mut frames, plaintext, OpenJobs { read: |_: &[u8]| (), each, in_order })?;
+        let jobs = OpenJobs { read: |_: &[u8]| (), each, in_order };
+        contents_into(worthwhile(threads, body), &mut frames, plaintext, jobs)?;
         frames.nothing_follows().map_err(OpenError::Frames)?;
         truncate(plaintext, plaintext_bytes);
         Ok(Opened { header, plaintext_bytes })
@@ -208,8 +214,8 @@ impl Openable<'_> {
         let (iv, aad) = (frame::iv(self.place.sequence), FrameAad::of(message_id, self.place));
         // Unwrap safety: a frame is longer than its tag.
         let (head_and_content, tag) = self.frame.split_last_chunk::<TAG_BYTES>().expect("a frame has a tag");
-        self.room.copy_from_slice(&head_and_content[self.place.head_bytes()..]);
-        let opened = keys.cipher.open_with_tag(iv, aad.as_bytes(), self.room, *tag);
+        let content = &head_and_content[self.place.head_bytes()..];
+        let opened = keys.cipher.open_into(iv, aad.as_bytes(), content, tag, self.room);
         opened.map_err(|Refused| OpenError::FrameTampered { frame: self.place.sequence })
     }
 }
