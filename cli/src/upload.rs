@@ -180,7 +180,7 @@ impl Client {
 
     /// Sends the body, again if need be: an object that is there already is the one an earlier attempt sent.
     pub fn put(&self, call: &PresignedCall, spooled: &mut Spooled, progress: &dyn Progress) -> Result<(), Error> {
-        self.put_body(call, &spooled.body, spooled.sealed.body_bytes, progress)
+        self.put_body(call, &spooled.body, spooled.sealed.body_bytes, progress, || Ok(true))
     }
 
     fn put_body(
@@ -189,6 +189,7 @@ impl Client {
         mut body: &File,
         body_bytes: u64,
         progress: &dyn Progress,
+        is_whole: impl Fn() -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let mut attempts = Attempts::new(self.vault.patience());
         loop {
@@ -201,6 +202,9 @@ impl Client {
                 Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
                 // What the address was signed for is what is sent: almost always the time is over.
                 Ok(403) => return Err(Error::UploadExpired),
+                // The store computed another checksum than was announced.
+                Ok(400) if is_whole()? => Error::DamagedOnTheWay,
+                Ok(400) => return Err(Error::SpoolDamaged),
                 Ok(status) => return Err(Error::StorageRefused { status }),
                 Err(error) => error,
             };
