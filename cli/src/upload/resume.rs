@@ -264,12 +264,13 @@ impl Job<'_> {
         };
         let run = journal.run.as_mut().ok_or(Error::SpoolDamaged)?;
         run.expires_at_ms = Some(outcome.expires_at);
-        let (body_bytes, single) = (run.announcement.body_bytes, run.parts.len() == 1);
+        let (body_bytes, parts_root) = (run.announcement.body_bytes, run.announcement.parts_root.0);
+        let single = run.parts.len() == 1;
         journal.write(self.slot, self.key)?;
         match (&answer.upload, &answer.parts) {
             (Some(call), None) if single => {
                 let body = self.slot.open(BODY)?.ok_or(Error::SpoolDamaged)?;
-                let is_whole = || self.is_body_whole(journal, &body);
+                let is_whole = || super::is_whole(&body, parts_root).map_err(Error::spool(self.slot.file(BODY)));
                 self.client.put_body(call, &body, body_bytes, self.progress, is_whole)
             }
             (None, Some(plan)) if !single => {
@@ -278,15 +279,6 @@ impl Job<'_> {
             }
             _ => Err(Tampering::AnswerDiffers("how the body is sent").into()),
         }
-    }
-
-    fn is_body_whole(&self, journal: &Journal, mut body: &File) -> Result<bool, Error> {
-        let kept = || Error::spool(self.slot.file(BODY));
-        body.seek(SeekFrom::Start(0)).map_err(kept())?;
-        let mut digest = Sha256::new();
-        io::copy(&mut body, &mut digest).map_err(kept())?;
-        let announced = journal.run.as_ref().map(|run| run.announcement.parts_root);
-        Ok(announced == Some(Hash(digest.finalize().into())))
     }
 
     /// Looks at what is in the slot, and holds it to the vault's evidence and to the file.
