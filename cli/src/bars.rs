@@ -1,6 +1,8 @@
 //! Progress on standard error: bars where that is a terminal, or a plain line every few seconds where a person asked for it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal_cli::{Progress, Stage};
@@ -28,11 +30,15 @@ pub enum Show {
 #[derive(Debug)]
 pub struct Bars {
     show: Show,
-    current: Mutex<Option<Current>>,
+    current: Arc<Mutex<Option<Current>>>,
 }
 
 #[derive(Debug)]
 struct Current {
+    /// Ends the thread that says when nothing moves.
+    _watched: Option<Sender<()>>,
+    /// When bytes last moved.
+    moved: Instant,
     bar: ProgressBar,
     doing: &'static str,
     began: Instant,
@@ -43,12 +49,31 @@ struct Current {
 
 impl Bars {
     pub fn new(show: Show) -> Self {
-        Self { show, current: Mutex::default() }
+        Self { show, current: Arc::default() }
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Current>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.current)
     }
+
+    /// Says that a stage waits, at most every [`LINE_EVERY`], until it is over: nothing calls from a connection that stands still.
+    fn watch(&self) -> Option<Sender<()>> {
+        let (watched, over) = mpsc::channel();
+        let current = Arc::clone(&self.current);
+        let watch = move || {
+            while over.recv_timeout(LINE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                if let Some(line) = lock(&current).as_mut().and_then(|current| current.waiting(Instant::now())) {
+                    eprintln!("{line}");
+                }
+            }
+        };
+        // Without another thread there is only less to read.
+        thread::Builder::new().spawn(watch).ok().map(|_| watched)
+    }
+}
+
+fn lock(current: &Mutex<Option<Current>>) -> MutexGuard<'_, Option<Current>> {
+    current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Current {
@@ -66,6 +91,18 @@ impl Current {
             }
             None => eprintln!("{so_far}"),
         }
+    }
+
+    /// What is said when nothing has moved for a while; none where something has.
+    fn waiting(&mut self, now: Instant) -> Option<String> {
+        let still = now.saturating_duration_since(self.moved);
+        if still < LINE_EVERY || now.saturating_duration_since(self.said) < LINE_EVERY {
+            return None;
+        }
+        self.said = now;
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let so_far = format!("{} {} of {}", self.doing, BinaryBytes(done), BinaryBytes(total));
+        Some(format!("{so_far}: waiting, nothing has moved for {}", left(still)))
     }
 
     /// How it ended.
@@ -103,12 +140,15 @@ impl Progress for Bars {
         bar.set_message(doing);
         bar.reset_eta();
         let now = Instant::now();
-        self.current().replace(Current { bar, doing, began: now, from: done_bytes, said: now });
+        let watched = if self.show == Show::Plain { self.watch() } else { None };
+        let current = Current { _watched: watched, moved: now, bar, doing, began: now, from: done_bytes, said: now };
+        self.current().replace(current);
     }
 
     fn advance(&self, bytes: u64) {
         if let Some(current) = self.current().as_mut() {
             current.bar.inc(bytes);
+            current.moved = Instant::now();
             if self.show == Show::Plain && current.said.elapsed() >= LINE_EVERY {
                 current.say();
             }
@@ -162,6 +202,21 @@ mod tests {
     fn time_left_is_said_in_words() {
         let said = [0, 59, 60, 200, 3_600, 7_500, 100_000].map(|seconds| left(Duration::from_secs(seconds)));
         assert_eq!(said, ["0 s", "59 s", "1 min 0 s", "3 min 20 s", "1 h 0 min", "2 h 5 min", "27 h 46 min"]);
+    }
+
+    #[test]
+    fn what_stands_still_says_so_now_and_then() {
+        let bars = Bars::new(Show::None);
+        bars.begin(Stage::Upload, 100, 10);
+        let mut current = bars.current();
+        let current = current.as_mut().expect("begun");
+        let after = |seconds| current.moved + Duration::from_secs(seconds);
+        let [soon, first, between, later] = [4, 6, 9, 71].map(after);
+        assert_eq!(current.waiting(soon), None);
+        let waits = "sending 10 B of 100 B: waiting, nothing has moved for";
+        assert_eq!(current.waiting(first), Some(format!("{waits} 6 s")));
+        assert_eq!(current.waiting(between), None, "not at every look");
+        assert_eq!(current.waiting(later), Some(format!("{waits} 1 min 11 s")));
     }
 
     #[test]

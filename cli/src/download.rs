@@ -6,6 +6,7 @@
 
 mod body;
 mod receive;
+pub(crate) mod unfinished;
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -100,8 +101,9 @@ impl Client {
         // Before anything is asked for: a download that cannot be written should not stand in the log.
         let mut file = Nameless::open(out, replace)?;
         let mut ready = self.ready(of, progress)?;
-        let received =
-            self.receive(&mut ready, progress, &mut |opening, body| decrypt(opening, body, file.file(), out))?;
+        let received = self.receive(&mut ready, progress, &mut |opening, body| {
+            decrypt(opening, body, file.file(), out).map_err(|error| error.needing(opening.announcement.body_bytes))
+        })?;
         file.name()?;
         let (bytes, sha256) = received.settle();
         Ok(ready.downloaded(bytes, sha256))

@@ -13,6 +13,10 @@ use crate::invitation::InvitationError;
 use crate::tampering::Tampering;
 use crate::wallet::WalletError;
 
+/// What an owner can do about a version that bars the next one.
+const TAKE_OVER: &str = "It was begun by another run, on this machine or another: give the command again that began it, or make that version of this file, \
+     `chartseal record version RECORD FILE --take-over`, or wait until its announcement has expired.";
+
 /// How the command line ends. Part of its documented interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -60,6 +64,9 @@ pub enum Error {
     /// The object store no longer takes the body at the address that the vault gave.
     #[error("the object store refused the upload (HTTP 403): its address has most likely expired")]
     UploadExpired,
+    /// The object store got something else than was sent, again and again, though the ciphertext on this machine is whole.
+    #[error("the object store refused (HTTP 400), again and again: what it got is not what was sent")]
+    DamagedOnTheWay,
     /// The address of a vault cannot be used.
     #[error("{0} cannot be a vault's address: it must be https, or http on this machine")]
     Address(String),
@@ -106,6 +113,14 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// There is no room for what a transfer writes.
+    #[error("no room for {}: about {needed_bytes} bytes are needed on that disk", path.display())]
+    DiskFull {
+        /// The file that could not be written.
+        path: PathBuf,
+        /// How much it takes in all.
+        needed_bytes: u64,
+    },
     /// The ciphertext that waited to be sent is not what was encrypted.
     #[error("the encrypted record that waited on this machine was changed or is damaged")]
     SpoolDamaged,
@@ -124,6 +139,9 @@ pub enum Error {
     /// A file is in the way of a wallet, which replaces none.
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),
+    /// A file is in the way of a key that was to be generated.
+    #[error("{} is there already", .0.display())]
+    KeyFileExists(PathBuf),
     /// A file is in the way of a download.
     #[error("{} is there already", .0.display())]
     OutExists(PathBuf),
@@ -189,7 +207,11 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Tampered(_) | Self::Wallet(WalletError::Tampered) => Exit::Tampering,
-            Self::Unreachable { .. } | Self::Waited { .. } | Self::UploadExpired | Self::UploadBusy => Exit::TryAgain,
+            Self::Unreachable { .. }
+            | Self::Waited { .. }
+            | Self::UploadExpired
+            | Self::DamagedOnTheWay
+            | Self::UploadBusy => Exit::TryAgain,
             Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
             Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
             Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
@@ -216,6 +238,8 @@ impl Error {
             Self::Undocumented { .. } => "undocumented-answer",
             Self::StorageRefused { .. } => "storage-refused",
             Self::UploadExpired => "upload-expired",
+            Self::DamagedOnTheWay => "damaged-on-the-way",
+            Self::DiskFull { .. } => "disk-full",
             Self::Address(_) => "bad-address",
             Self::NoVault => "no-vault",
             Self::EmptyVault => "empty-vault",
@@ -231,7 +255,7 @@ impl Error {
             Self::UploadBusy => "upload-busy",
             Self::FileChanged(_) => "file-changed",
             Self::KeyFile(_) | Self::KeyName(_) => "bad-key",
-            Self::FileExists(_) | Self::OutExists(_) => "file-exists",
+            Self::FileExists(_) | Self::KeyFileExists(_) | Self::OutExists(_) => "file-exists",
             Self::NotAFile { .. } => "not-a-file",
             Self::MediaType(_) => "bad-media-type",
             Self::Label(_) => "bad-label",
@@ -248,6 +272,12 @@ impl Error {
     pub fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Refused(problem) => {
+                if self.is_refusal(Code::VersionOpen) {
+                    return Cow::Owned(format!(
+                        "{TAKE_OVER} [version-open, request {}]",
+                        printable(&problem.request_id)
+                    ));
+                }
                 let known = Code::from_name(&problem.code).map(Code::advice);
                 let advice = known.map_or_else(|| Cow::Owned(printable(&problem.detail)), Cow::Borrowed);
                 let trace = problem.trace.as_deref().map(|trace| format!(", trace {}", printable(trace)));
@@ -281,6 +311,18 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "Write a query like 'modality:mri AND (body:brain OR body:neck)'.",
             Self::Blind(_) => "Use 1 to 32 terms.",
             Self::File { .. } => "Check the name and that the file is yours to use.",
+            Self::KeyFileExists(_) => {
+                "If an export that was broken off has left it, give the same command without --generate-key; else name another file: a key is never replaced."
+            }
+            Self::DamagedOnTheWay => {
+                "The ciphertext on this machine is whole, so the network damages it (a proxy, a card, a cable): run the same command again, over another network if it stays."
+            }
+            Self::DiskFull { path, needed_bytes } => {
+                let folder = path.parent().unwrap_or(path).display();
+                return Cow::Owned(format!(
+                    "Make room on the disk that holds {folder}, {needed_bytes} bytes in all, or name another place (--out, or CHARTSEAL_STATE for what waits to be sent); the same command then goes on."
+                ));
+            }
             Self::FileExists(_) => "Choose another file; a file that holds keys is never replaced.",
             Self::OutExists(_) => "Choose another name, or say --force to replace it.",
             Self::NotAFile { .. } => "Name a file.",
@@ -313,6 +355,18 @@ impl Error {
     pub(crate) fn spool(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Spool { path, source }
+    }
+
+    /// Where this is for want of room: how much would be needed.
+    pub(crate) fn needing(self, needed_bytes: u64) -> Self {
+        let is_full =
+            |source: &io::Error| matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        match self {
+            Self::File { path, source } | Self::Spool { path, source } if is_full(&source) => {
+                Self::DiskFull { path, needed_bytes }
+            }
+            other => other,
+        }
     }
 
     /// What the vault would say, where the object store has said it.
@@ -361,6 +415,25 @@ mod tests {
         assert_eq!(Error::from(WalletError::Tampered).exit(), Exit::Tampering);
         assert_eq!(Error::from(WalletError::WrongPassphrase).exit(), Exit::Failed);
         assert_eq!(Error::NoVault.exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn want_of_room_says_where_and_how_much() {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            for error in [Error::spool("/state/slot/body")(kind.into()), Error::file("/state/slot/out")(kind.into())] {
+                let error = error.needing(70_000);
+                assert_eq!(error.code(), "disk-full");
+                assert!(error.to_string().contains("70000 bytes"), "{error}");
+                assert!(error.advice().contains("/state/slot, 70000 bytes"), "{}", error.advice());
+            }
+        }
+        let other = Error::file("/out")(io::ErrorKind::PermissionDenied.into()).needing(1);
+        assert_eq!(other.code(), "file");
+    }
+
+    #[test]
+    fn a_version_that_bars_the_next_names_the_command() {
+        assert!(refused(Code::VersionOpen).advice().contains("record version RECORD FILE --take-over"));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl KeyFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::FileExists(path.to_owned()),
+            io::ErrorKind::AlreadyExists => Error::KeyFileExists(path.to_owned()),
             _ => Error::file(path)(error),
         })?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::file(path))?;
@@ -136,8 +136,9 @@ impl Client {
     ) -> Result<Exported, Error> {
         let mut file = Nameless::open(out, replace)?;
         let mut ready = self.ready(of, progress)?;
-        let received =
-            self.receive(&mut ready, progress, &mut |opening, body| reseal(opening, body, key, file.file(), out))?;
+        let received = self.receive(&mut ready, progress, &mut |opening, body| {
+            reseal(opening, body, key, file.file(), out).map_err(|error| error.needing(opening.announcement.body_bytes))
+        })?;
         file.name()?;
         let Resealed { message_bytes, plaintext_bytes, sha256 } = received.settle();
         Ok(Exported { download: ready.downloaded(plaintext_bytes, sha256), message_bytes })
@@ -219,7 +220,7 @@ mod tests {
             let error = KeyFile::read(&path).err().expect("no key");
             assert_eq!((&*error.code(), error.exit()), ("bad-key", crate::error::Exit::Usage));
         }
-        assert!(matches!(KeyFile::generate(&path), Err(Error::FileExists(_))), "a key is never replaced");
+        assert!(matches!(KeyFile::generate(&path), Err(Error::KeyFileExists(_))), "a key is never replaced");
     }
 
     #[cfg(unix)]

@@ -44,6 +44,7 @@ pub mod wallet;
 
 pub use access::{CheckedRequest, NewRequest};
 pub use client::{Answer, Call, Client, SignedCommand, Taken};
+pub use download::unfinished::{Noted, UnfinishedDownload};
 pub use download::{Download, DownloadOf};
 pub use error::{Error, Exit, printable};
 pub use export::{ExportKey, Exported, KeyFile};

@@ -1,7 +1,7 @@
 //! Records as their parties see them: views held to their own evidence, and the data keys of one's own records.
 
 use chartseal_envelope::key_release::{self, Binding, ReleaseError, SealedKey};
-use chartseal_envelope::{Context, DataKey};
+use chartseal_envelope::{Context, DataKey, WrappedKey};
 use chartseal_events::command::RecordKey;
 use chartseal_events::encoding::from_base64url;
 use chartseal_events::evidence::Sound;
@@ -9,7 +9,7 @@ use chartseal_events::state::{Record, Version};
 use chartseal_events::wire::{IssuedKey, RecordPage, RecordSummary, RecordVersionView, RecordView, SealedDataKey};
 use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
 
-use crate::client::{Call, Client, steadily};
+use crate::client::{Call, Client, Taken, steadily};
 use crate::error::Error;
 use crate::tampering::Tampering;
 
@@ -74,10 +74,22 @@ impl Client {
 
     /// The data key of a version of one's own record.
     pub fn owner_key(&self, record: Id, version: u32, wrapped_sha256: &Hash) -> Result<DataKey, Error> {
+        self.owner_keys(record, version, wrapped_sha256).map(|(key, _)| key)
+    }
+
+    /// The data key of a version of one's own record, and the same as KMS wrapped it.
+    pub(crate) fn owner_keys(
+        &self,
+        record: Id,
+        version: u32,
+        wrapped_sha256: &Hash,
+    ) -> Result<(DataKey, WrappedKey), Error> {
         let path = format!("/records/{record}/key");
-        let taken = self.send::<IssuedKey>(&Call::new(&path, RecordKey { record, version }))?;
-        self.check_issued(&taken.event, &taken.answer, version, wrapped_sha256)?;
-        self.open_key(&taken.answer.sealed_key, record, version, None)
+        let Taken { answer, event, .. } = self.send::<IssuedKey>(&Call::new(&path, RecordKey { record, version }))?;
+        self.check_issued(&event, &answer, version, wrapped_sha256)?;
+        let wrapped = check_wrapped(&answer.wrapped_key, wrapped_sha256)?;
+        let wrapped_key = WrappedKey::kms(&answer.key_arn, &wrapped).map_err(|_| Tampering::WrappedKey)?;
+        Ok((self.open_key(&answer.sealed_key, record, version, None)?, wrapped_key))
     }
 
     /// Whether the event of a released key says this version and this wallet, and the wrapped key is the record's.

@@ -11,6 +11,8 @@ pub struct Transfers {
     pub parallel: usize,
     /// Whether what an earlier run left is put aside.
     pub fresh: bool,
+    /// Whether a new version that was begun elsewhere, or put aside, and not sent yet is made of this file instead of another one.
+    pub take_over: bool,
 }
 
 impl Transfers {
@@ -22,6 +24,6 @@ impl Transfers {
 
 impl Default for Transfers {
     fn default() -> Self {
-        Self { state: State::default(), parallel: Self::DEFAULT_PARALLEL, fresh: false }
+        Self { state: State::default(), parallel: Self::DEFAULT_PARALLEL, fresh: false, take_over: false }
     }
 }

@@ -180,7 +180,9 @@ impl Client {
 
     /// Sends the body, again if need be: an object that is there already is the one an earlier attempt sent.
     pub fn put(&self, call: &PresignedCall, spooled: &mut Spooled, progress: &dyn Progress) -> Result<(), Error> {
-        self.put_body(call, &spooled.body, spooled.sealed.body_bytes, progress)
+        let (body, sealed) = (&spooled.body, &spooled.sealed);
+        let is_whole = || is_whole(body, sealed.parts_root).map_err(spool_failed);
+        self.put_body(call, body, sealed.body_bytes, progress, is_whole)
     }
 
     fn put_body(
@@ -189,6 +191,7 @@ impl Client {
         mut body: &File,
         body_bytes: u64,
         progress: &dyn Progress,
+        is_whole: impl Fn() -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let mut attempts = Attempts::new(self.vault.patience());
         loop {
@@ -201,6 +204,9 @@ impl Client {
                 Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
                 // What the address was signed for is what is sent: almost always the time is over.
                 Ok(403) => return Err(Error::UploadExpired),
+                // The store computed another checksum than was announced.
+                Ok(400) if is_whole()? => Error::DamagedOnTheWay,
+                Ok(400) => return Err(Error::SpoolDamaged),
                 Ok(status) => return Err(Error::StorageRefused { status }),
                 Err(error) => error,
             };
@@ -258,6 +264,14 @@ impl Created {
         drop(writer);
         Ok(Spooled { body, sealed, sha256: Hash(hashed.digest.finalize().into()) })
     }
+}
+
+/// Whether a body that goes in one piece is what was announced.
+fn is_whole(mut body: &File, parts_root: [u8; 32]) -> io::Result<bool> {
+    body.seek(SeekFrom::Start(0))?;
+    let mut digest = Sha256::new();
+    io::copy(&mut body, &mut digest)?;
+    Ok(parts_root == <[u8; 32]>::from(digest.finalize()))
 }
 
 fn spool_failed(error: io::Error) -> Error {

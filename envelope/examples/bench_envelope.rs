@@ -5,7 +5,8 @@
 //!
 //! `work` is seal-message or open-message (the bare format, header || body, as official SDKs write and read it), upload (what an uploader does:
 //! encryption, frames_root and parts' digests), download (the reverse), or sha256 (the limit that digests set): one object on so many threads. What comes
-//! out is dropped frame by frame, as `openssl speed` drops it; `<work>-kept` copies it into memory. `<work>-each` gives each thread an object of its own.
+//! out is dropped frame by frame, as `openssl speed` drops it. `<work>-into` makes it where it is kept, in memory that is used again; `<work>-fresh` in
+//! memory that is new each time, so that the operating system's work for new pages is in it. `<work>-each` gives each thread an object of its own.
 
 use std::io::{self, Read, Write};
 use std::sync::Barrier;
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use chartseal_envelope::vector_hooks::seal_with_message_id;
 use chartseal_envelope::{
-    Context, DataKey, FrameBytes, Header, Opening, Sealing, Threads, WrappedKey, open, open_message_on, open_on,
-    seal_message_on, seal_on,
+    Announcement, Context, DataKey, FrameBytes, Header, Opening, Sealing, Threads, WrappedKey, open, open_into,
+    open_message_into, open_message_on, open_on, seal_into, seal_message_into, seal_message_on, seal_on,
 };
 use sha2::{Digest, Sha256};
 
@@ -57,12 +58,17 @@ impl Fixture {
             frame_bytes: FrameBytes::DEFAULT,
         }
     }
+
+    fn opening<'a>(&'a self, header: &'a [u8], announcement: &'a Announcement) -> Opening<'a> {
+        Opening { key: &self.key, header, context: &self.context, announcement }
+    }
 }
 
 /// Does the work again and again for so long: megabytes a second over all of that time. Several threads begin together and take as long.
 fn rate(work: &str, bytes: usize, threads: usize, seconds: f64) -> Result<f64, Failure> {
     let (work, each) = work.strip_suffix("-each").map_or((work, false), |work| (work, true));
-    let (objects, inside) = if each || work == "sha256" { (threads, 1) } else { (1, threads) };
+    let (objects, inside) =
+        if each || matches!(work, "sha256" | "copy-into" | "copy-fresh") { (threads, 1) } else { (1, threads) };
     let begin = Barrier::new(objects);
     let rates = thread::scope(|scope| {
         let measure = || -> Result<f64, Failure> {
@@ -91,50 +97,81 @@ fn measured(step: &mut dyn FnMut() -> Result<(), Failure>, bytes: usize, time: D
 
 type Step = Box<dyn FnMut() -> Result<(), Failure>>;
 
-/// One object's work, on memory that is used again.
+/// One object's work.
 fn step(work: &str, bytes: usize, threads: Threads) -> Result<Step, Failure> {
+    let (work, result) = match work.rsplit_once('-') {
+        Some((work, "into")) => (work, Keeps::Reused),
+        Some((work, "fresh")) => (work, Keeps::Fresh),
+        _ => (work, Keeps::Nothing),
+    };
     let fixture = Fixture::new()?;
     let plaintext = vec![0x5a; bytes];
-    let (work, kept) = work.strip_suffix("-kept").map_or((work, false), |work| (work, true));
-    let mut out = Out(kept.then(|| Vec::with_capacity(bytes + bytes / 64 + 4096)));
-    Ok(match work {
-        "sha256" => Box::new(move || {
+    Ok(match (work, result) {
+        ("sha256", Keeps::Nothing) => Box::new(move || {
             std::hint::black_box(Sha256::digest(&plaintext));
             Ok(())
         }),
+        ("copy", keeps) => {
+            let mut out = Vec::new();
+            Box::new(move || {
+                keeps.prepare(&mut out);
+                if out.len() != plaintext.len() {
+                    out = vec![0; plaintext.len()];
+                }
+                out.copy_from_slice(&plaintext);
+                std::hint::black_box(&out);
+                Ok(())
+            })
+        }
+        (work, Keeps::Nothing) => streaming(work, threads, fixture, plaintext)?,
+        (work, keeps) => in_memory(work, threads, fixture, plaintext, keeps)?,
+    })
+}
+
+/// What becomes of a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// It is dropped frame by frame.
+    Nothing,
+    /// It lies in memory that is used again.
+    Reused,
+    /// It lies in memory that was not there before.
+    Fresh,
+}
+
+impl Keeps {
+    fn prepare(self, out: &mut Vec<u8>) {
+        if self == Self::Fresh {
+            *out = Vec::new();
+        }
+    }
+}
+
+/// Through readers and writers; what is written is dropped.
+fn streaming(work: &str, threads: Threads, fixture: Fixture, plaintext: Vec<u8>) -> Result<Step, Failure> {
+    let out = || Dropped;
+    Ok(match work {
         "seal-message" => Box::new(move || {
-            out.clear();
-            seal_message_on(threads, &fixture.sealing(), &plaintext[..], &mut out)?;
+            seal_message_on(threads, &fixture.sealing(), &plaintext[..], out())?;
             Ok(())
         }),
         "open-message" => {
             let mut message = Vec::new();
-            seal_message_on(threads, &fixture.sealing(), &plaintext[..], &mut message)?;
+            seal_message_into(threads, &fixture.sealing(), &plaintext, &mut message)?;
             Box::new(move || {
-                out.clear();
-                let key_of = |_: &Header| Ok::<_, io::Error>(fixture.key.clone());
-                open_message_on(threads, &message[..], key_of, &mut out)?;
+                open_message_on(threads, &message[..], |_| Ok::<_, io::Error>(fixture.key.clone()), out())?;
                 Ok(())
             })
         }
         "upload" => Box::new(move || {
-            out.clear();
-            seal_on(threads, &fixture.sealing(), &plaintext[..], &mut out)?;
+            seal_on(threads, &fixture.sealing(), &plaintext[..], out())?;
             Ok(())
         }),
         "download" => {
             let mut body = Vec::new();
-            let sealed = seal_on(threads, &fixture.sealing(), &plaintext[..], &mut body)?;
-            let announcement = sealed.announcement();
+            let sealed = seal_into(threads, &fixture.sealing(), &plaintext, &mut body)?;
             Box::new(move || {
-                out.clear();
-                let opening = Opening {
-                    key: &fixture.key,
-                    header: &sealed.header,
-                    context: &fixture.context,
-                    announcement: &announcement,
-                };
-                open_on(threads, &opening, &body[..], &mut out)?;
+                open_on(threads, &fixture.opening(&sealed.header, &sealed.announcement()), &body[..], out())?;
                 Ok(())
             })
         }
@@ -142,21 +179,53 @@ fn step(work: &str, bytes: usize, threads: Threads) -> Result<Step, Failure> {
     })
 }
 
-/// Where results go: nowhere, or into memory that is used again.
-struct Out(Option<Vec<u8>>);
-
-impl Out {
-    fn clear(&mut self) {
-        self.0.iter_mut().for_each(Vec::clear);
-    }
+/// From memory into memory.
+fn in_memory(
+    work: &str,
+    threads: Threads,
+    fixture: Fixture,
+    plaintext: Vec<u8>,
+    keeps: Keeps,
+) -> Result<Step, Failure> {
+    let mut out = Vec::new();
+    Ok(match work {
+        "seal-message" => Box::new(move || {
+            keeps.prepare(&mut out);
+            Ok(seal_message_into(threads, &fixture.sealing(), &plaintext, &mut out)?)
+        }),
+        "open-message" => {
+            let mut message = Vec::new();
+            seal_message_into(threads, &fixture.sealing(), &plaintext, &mut message)?;
+            Box::new(move || {
+                keeps.prepare(&mut out);
+                open_message_into(threads, &message, |_: &Header| Ok::<_, io::Error>(fixture.key.clone()), &mut out)?;
+                Ok(())
+            })
+        }
+        "upload" => Box::new(move || {
+            keeps.prepare(&mut out);
+            seal_into(threads, &fixture.sealing(), &plaintext, &mut out)?;
+            Ok(())
+        }),
+        "download" => {
+            let mut body = Vec::new();
+            let sealed = seal_into(threads, &fixture.sealing(), &plaintext, &mut body)?;
+            Box::new(move || {
+                keeps.prepare(&mut out);
+                open_into(threads, &fixture.opening(&sealed.header, &sealed.announcement()), &body, &mut out)?;
+                Ok(())
+            })
+        }
+        other => return Err(format!("no such work: {other}").into()),
+    })
 }
 
-impl Write for Out {
+/// Where results go that nobody keeps.
+struct Dropped;
+
+impl Write for Dropped {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.0 {
-            Some(kept) => kept.extend_from_slice(bytes),
-            None => drop(std::hint::black_box(bytes.first())),
-        }
+        std::hint::black_box(bytes.first());
         Ok(bytes.len())
     }
 
@@ -173,8 +242,7 @@ fn memory(bytes: u64) -> Result<u64, Failure> {
     // The message id of a benchmark whose ciphertext nobody keeps: what is announced must be known before it is opened.
     let sealed = seal_with_message_id(&sealing, [1; 32], record(), io::sink())?;
     let announcement = sealed.announcement();
-    let opening =
-        Opening { key: &fixture.key, header: &sealed.header, context: &fixture.context, announcement: &announcement };
+    let opening = fixture.opening(&sealed.header, &announcement);
     let (reader, mut writer) = io::pipe()?;
     thread::scope(|scope| -> Result<(), Failure> {
         let other = scope.spawn(move || -> Result<(), Failure> {

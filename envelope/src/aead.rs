@@ -2,8 +2,8 @@
 //!
 //! Another provider replaces this file and nothing else; the frozen vectors say whether it computes the same bytes.
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use ring::hkdf;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf;
 
 /// Bytes of an AES-256-GCM initialisation vector.
 pub(crate) const IV_BYTES: usize = 12;
@@ -38,6 +38,32 @@ impl Cipher {
     ) -> Result<&'a mut [u8], Refused> {
         let nonce = Nonce::assume_unique_for_key(iv);
         self.0.open_in_place(nonce, Aad::from(aad), content_and_tag).map_err(|_| Refused)
+    }
+
+    /// Encrypts `plaintext` into `content`, which is as long, and writes the tag. The caller answers for never repeating an IV.
+    pub(crate) fn seal_into(
+        &self,
+        iv: [u8; IV_BYTES],
+        aad: &[u8],
+        plaintext: &[u8],
+        content: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Refused> {
+        let nonce = Nonce::assume_unique_for_key(iv);
+        self.0.seal_out_of_place_scatter(nonce, Aad::from(aad), plaintext, content, &[], tag).map_err(|_| Refused)
+    }
+
+    /// Decrypts `content` into `plaintext`, which is as long. After `Refused` nobody vouches for what is in it.
+    pub(crate) fn open_into(
+        &self,
+        iv: [u8; IV_BYTES],
+        aad: &[u8],
+        content: &[u8],
+        tag: &[u8; TAG_BYTES],
+        plaintext: &mut [u8],
+    ) -> Result<(), Refused> {
+        let nonce = Nonce::assume_unique_for_key(iv);
+        self.0.open_separate_gather(nonce, Aad::from(aad), content, tag, plaintext).map_err(|_| Refused)
     }
 }
 

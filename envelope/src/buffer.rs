@@ -7,7 +7,7 @@ use zerocopy::IntoBytes as _;
 use zeroize::Zeroize as _;
 
 use crate::aead::TAG_BYTES;
-use crate::frame::{FINAL_HEAD_BYTES, FrameBytes, REGULAR_HEAD_BYTES};
+use crate::frame::{FINAL_HEAD_BYTES, FrameBytes, Place};
 use crate::merkle::Hash;
 
 const WORD_BYTES: usize = size_of::<u128>();
@@ -48,8 +48,19 @@ impl FrameBuffer {
         self.room().first_chunk_mut().expect("room for a head")
     }
 
+    /// Which frame it is.
+    pub(crate) fn place(&self) -> Place {
+        Place { sequence: self.sequence, is_final: self.is_final, content_bytes: self.content_bytes }
+    }
+
     fn head_bytes(&self) -> usize {
-        if self.is_final { FINAL_HEAD_BYTES } else { REGULAR_HEAD_BYTES }
+        self.place().head_bytes()
+    }
+
+    /// Writes the head of the frame that the buffer holds.
+    pub(crate) fn put_head(&mut self) {
+        let (place, start) = (self.place(), FINAL_HEAD_BYTES - self.head_bytes());
+        place.put_head(&mut self.head_room()[start..]);
     }
 
     /// The head as it stands in the body.

@@ -105,6 +105,65 @@ pub(crate) fn iv(sequence: u32) -> [u8; IV_BYTES] {
 const REGULAR_KIND: &[u8] = b"AWSKMSEncryptionClient Frame";
 const FINAL_KIND: &[u8] = b"AWSKMSEncryptionClient Final Frame";
 
+/// Which frame of a body one is: all that its head says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The frame's number, from one.
+    pub(crate) sequence: u32,
+    /// Whether it is the final frame.
+    pub(crate) is_final: bool,
+    /// Bytes of its content.
+    pub(crate) content_bytes: usize,
+}
+
+impl Place {
+    /// Bytes before the content.
+    pub(crate) fn head_bytes(self) -> usize {
+        if self.is_final { FINAL_HEAD_BYTES } else { REGULAR_HEAD_BYTES }
+    }
+
+    /// Bytes of the whole frame.
+    pub(crate) fn frame_bytes(self) -> usize {
+        self.head_bytes() + self.content_bytes + TAG_BYTES
+    }
+
+    /// Writes the frame's head, which fills `room`.
+    pub(crate) fn put_head(self, room: &mut [u8]) {
+        let (marks, numbers) = room.split_at_mut(if self.is_final { SEQUENCE_BYTES } else { 0 });
+        marks.copy_from_slice(&END_MARK[..marks.len()]);
+        numbers[..SEQUENCE_BYTES].copy_from_slice(&self.sequence.to_be_bytes());
+        numbers[SEQUENCE_BYTES..REGULAR_HEAD_BYTES].copy_from_slice(&iv(self.sequence));
+        if self.is_final {
+            // Unwrap safety: at most 1 MiB.
+            let content_bytes = u32::try_from(self.content_bytes).expect("a frame is short");
+            numbers[REGULAR_HEAD_BYTES..].copy_from_slice(&content_bytes.to_be_bytes());
+        }
+    }
+
+    /// What a frame's head says, if it is the one that should stand here. An end mark at its beginning makes it a final frame's.
+    fn of_head(head: &[u8], expected: u32, frame_bytes: FrameBytes) -> Result<Self, FrameError> {
+        let is_final = head.starts_with(&END_MARK);
+        let numbered = if is_final { &head[SEQUENCE_BYTES..] } else { head };
+        let (found, rest) = take_u32(numbered);
+        if found != expected {
+            return Err(FrameError::OutOfOrder { expected, found });
+        }
+        if rest[..IV_BYTES] != iv(expected) {
+            return Err(FrameError::WrongIv { frame: expected });
+        }
+        if !is_final {
+            return Ok(Self { sequence: expected, is_final, content_bytes: frame_bytes.len() });
+        }
+        let (content_bytes, _) = take_u32(&rest[IV_BYTES..]);
+        if content_bytes > frame_bytes.get() {
+            return Err(FrameError::FinalFrameTooLong { frame: expected, found: content_bytes });
+        }
+        // Unwrap safety: no more than a frame, which fits in memory.
+        let content_bytes = usize::try_from(content_bytes).expect("a frame fits in memory");
+        Ok(Self { sequence: expected, is_final, content_bytes })
+    }
+}
+
 /// What a frame's tag covers beside its content: message id, kind, sequence number, content length.
 pub(crate) struct FrameAad {
     bytes: [u8; 32 + FINAL_KIND.len() + SEQUENCE_BYTES + 8],
@@ -112,11 +171,10 @@ pub(crate) struct FrameAad {
 }
 
 impl FrameAad {
-    pub(crate) fn of(message_id: &[u8; 32], buffer: &FrameBuffer) -> Self {
-        let kind = if buffer.is_final { FINAL_KIND } else { REGULAR_KIND };
+    pub(crate) fn of(message_id: &[u8; 32], place: Place) -> Self {
+        let kind = if place.is_final { FINAL_KIND } else { REGULAR_KIND };
         let mut aad = Self { bytes: [0; _], length: 0 };
-        for piece in
-            [&message_id[..], kind, &buffer.sequence.to_be_bytes(), &(buffer.content_bytes as u64).to_be_bytes()]
+        for piece in [&message_id[..], kind, &place.sequence.to_be_bytes(), &(place.content_bytes as u64).to_be_bytes()]
         {
             aad.bytes[aad.length..aad.length + piece.len()].copy_from_slice(piece);
             aad.length += piece.len();
@@ -126,24 +184,6 @@ impl FrameAad {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
-    }
-}
-
-/// Writes the head of the frame in the buffer.
-pub(crate) fn put_head(buffer: &mut FrameBuffer) {
-    let (sequence, is_final) = (buffer.sequence, buffer.is_final);
-    // Unwrap safety: at most 1 MiB.
-    let content_bytes = u32::try_from(buffer.content_bytes).expect("a frame is short");
-    let room = buffer.head_room();
-    if is_final {
-        room[..4].copy_from_slice(&END_MARK);
-        room[4..8].copy_from_slice(&sequence.to_be_bytes());
-        room[8..20].copy_from_slice(&iv(sequence));
-        room[20..].copy_from_slice(&content_bytes.to_be_bytes());
-    } else {
-        let start = FINAL_HEAD_BYTES - REGULAR_HEAD_BYTES;
-        room[start..start + 4].copy_from_slice(&sequence.to_be_bytes());
-        room[start + 4..].copy_from_slice(&iv(sequence));
     }
 }
 
@@ -233,35 +273,13 @@ impl<R: Read> FrameReader<R> {
         let (marked, rest) = buffer.head_room()[start..].split_at_mut(SEQUENCE_BYTES);
         marked.copy_from_slice(&front);
         self.fill(rest)?;
-        buffer.content_bytes = self.check_head(buffer)?;
+        buffer.content_bytes = Place::of_head(buffer.head(), sequence, self.frame_bytes)?.content_bytes;
         self.fill(buffer.content_and_tag())?;
         if buffer.is_final {
             return Ok(Goes::Ends);
         }
         self.next = sequence.checked_add(1).ok_or(FrameError::TooManyFrames)?;
         Ok(Goes::On)
-    }
-
-    /// Checks the head in the buffer and returns how many content bytes follow it.
-    fn check_head(&self, buffer: &FrameBuffer) -> Result<usize, FrameError> {
-        let expected = self.next;
-        let numbered = if buffer.is_final { &buffer.head()[SEQUENCE_BYTES..] } else { buffer.head() };
-        let (found, rest) = take_u32(numbered);
-        if found != expected {
-            return Err(FrameError::OutOfOrder { expected, found });
-        }
-        if rest[..IV_BYTES] != iv(expected) {
-            return Err(FrameError::WrongIv { frame: expected });
-        }
-        if !buffer.is_final {
-            return Ok(self.frame_bytes.len());
-        }
-        let (content_bytes, _) = take_u32(&rest[IV_BYTES..]);
-        if content_bytes > self.frame_bytes.get() {
-            return Err(FrameError::FinalFrameTooLong { frame: expected, found: content_bytes });
-        }
-        // Unwrap safety: no more than a frame, which fits in memory.
-        Ok(usize::try_from(content_bytes).expect("a frame fits in memory"))
     }
 
     fn fill(&mut self, room: &mut [u8]) -> Result<(), FrameError> {
@@ -278,6 +296,39 @@ impl<R: Read> FrameReader<R> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             Err(error) => Err(FrameError::Read(error)),
         }
+    }
+}
+
+/// A body that lies in memory, frame by frame; it fails as [`FrameReader`] does.
+pub(crate) struct FrameSlices<'b> {
+    rest: &'b [u8],
+    frame_bytes: FrameBytes,
+    next: u32,
+}
+
+impl<'b> FrameSlices<'b> {
+    pub(crate) fn new(body: &'b [u8], frame_bytes: FrameBytes) -> Self {
+        Self { rest: body, frame_bytes, next: 1 }
+    }
+
+    /// The next frame as it stands in the body; the final one ends the body.
+    pub(crate) fn next_frame(&mut self) -> Result<(Place, &'b [u8]), FrameError> {
+        let truncated = FrameError::Truncated { frame: self.next };
+        let is_final = self.rest.starts_with(&END_MARK);
+        let head_bytes = if is_final { FINAL_HEAD_BYTES } else { REGULAR_HEAD_BYTES };
+        let Some(head) = self.rest.get(..head_bytes) else { return Err(truncated) };
+        let place = Place::of_head(head, self.next, self.frame_bytes)?;
+        let Some((frame, rest)) = self.rest.split_at_checked(place.frame_bytes()) else { return Err(truncated) };
+        self.rest = rest;
+        if !place.is_final {
+            self.next = self.next.checked_add(1).ok_or(FrameError::TooManyFrames)?;
+        }
+        Ok((place, frame))
+    }
+
+    /// After the final frame: whether the body ends there.
+    pub(crate) fn nothing_follows(&self) -> Result<(), FrameError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(FrameError::TrailingBytes) }
     }
 }
 

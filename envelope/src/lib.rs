@@ -40,6 +40,7 @@ mod entropy;
 mod frame;
 mod header;
 mod header_fields;
+mod in_memory;
 pub mod key_release;
 mod keys;
 mod merkle;
@@ -61,6 +62,7 @@ pub use header_fields::{
     Context, ContextError, KMS_PROVIDER_ID, MAX_PROVIDER_ID_BYTES, MAX_PROVIDER_INFO_BYTES, MAX_RECORD_BYTES,
     MAX_TENANT_BYTES, MAX_WRAPPED_KEY_BYTES, WrappedKey, WrappedKeyError,
 };
+pub use in_memory::{open_into, open_message_into, seal_into, seal_message_into};
 pub use keys::{DATA_KEY_BYTES, DataKey, DataKeyError};
 pub use message::{MessageError, open_message, open_message_on, write_message};
 pub use open::{OpenError, Opened, Opening, open, open_on};
@@ -72,6 +74,7 @@ pub use seal::{MAX_BODY_BYTES, SealError, Sealed, Sealing, seal, seal_message, s
 /// Entry points that only frozen vectors and tests may use: they give up a guarantee that the rest of the crate keeps.
 #[doc(hidden)]
 pub mod vector_hooks {
+    pub use crate::in_memory::seal_into_with_message_id;
     pub use crate::key_release::seal_with_ephemeral as release_with_ephemeral;
     pub use crate::seal::{seal_with_message_id, seal_within};
 }

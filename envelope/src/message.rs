@@ -76,12 +76,15 @@ pub fn open_message_on<E: Send>(
 fn read_header<E>(mut message: impl Read + Send) -> Result<(Header, impl Read + Send), MessageError<E>> {
     let mut front = Vec::with_capacity(MAX_HEADER_BYTES);
     message.by_ref().take(MAX_HEADER_BYTES as u64).read_to_end(&mut front).map_err(MessageError::Read)?;
-    let (header, rest) = match Header::parse_prefix(&front) {
-        Ok((header, rest)) => (header, rest.to_vec()),
-        Err(HeaderError::Truncated) if front.len() == MAX_HEADER_BYTES => {
-            return Err(OpenError::from(HeaderError::TooLong).into());
-        }
-        Err(error) => return Err(OpenError::from(error).into()),
-    };
+    let (header, rest) = header_at_front(&front).map_err(OpenError::from)?;
+    let rest = rest.to_vec();
     Ok((header, io::Cursor::new(rest).chain(message)))
+}
+
+/// The header that a message begins with, and what follows it, in at most as many bytes as a header may have.
+pub(crate) fn header_at_front(front: &[u8]) -> Result<(Header, &[u8]), HeaderError> {
+    Header::parse_prefix(front).map_err(|error| match error {
+        HeaderError::Truncated if front.len() == MAX_HEADER_BYTES => HeaderError::TooLong,
+        other => other,
+    })
 }

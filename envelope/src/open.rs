@@ -16,7 +16,7 @@ use crate::frame::{self, FrameAad, FrameError, FrameReader};
 use crate::header::{Header, HeaderError, HeaderMismatch};
 use crate::header_fields::Context;
 use crate::keys::{DataKey, MessageKeys};
-use crate::merkle::{self, Tree};
+use crate::merkle::{self, Hash, Tree};
 use crate::pipeline::{self, Jobs, Threads};
 
 /// What to open with, and what to hold the message to.
@@ -167,8 +167,7 @@ fn open_body(
     mut plaintext: impl Write + Send,
 ) -> Result<u64, OpenError> {
     let mut frames = FrameReader::new(body, announced.frame_bytes);
-    let (mut parts, mut tree) = (Parts::default(), Tree::default());
-    let (mut body_bytes, mut plaintext_bytes) = (0, 0);
+    let (mut parts, mut held) = (Parts::default(), Held::default());
     let jobs = Jobs {
         read: |buffer: &mut FrameBuffer| {
             let goes = frames.read_frame(buffer)?;
@@ -180,33 +179,61 @@ fn open_body(
             decrypt(keys, &announced.message_id, buffer)
         },
         emit: |buffer: &mut FrameBuffer| {
-            tree.push(buffer.leaf);
-            body_bytes += buffer.frame().len() as u64;
-            if body_bytes > announced.body_bytes {
-                return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: body_bytes });
-            }
-            plaintext_bytes += buffer.content_bytes as u64;
+            held.hold(announced, buffer.leaf, buffer.frame().len(), buffer.content_bytes)?;
             plaintext.write_all(buffer.content()).map_err(OpenError::Write)
         },
     };
     pipeline::run(threads, || FrameBuffer::new(announced.frame_bytes), jobs)?;
     frames.nothing_follows()?;
     plaintext.flush().map_err(OpenError::Write)?;
-    if body_bytes != announced.body_bytes {
-        return Err(OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: body_bytes });
+    held.finish(announced, parts)
+}
+
+/// What has come of a body, frame by frame, to be held to its announcement.
+#[derive(Default)]
+pub(crate) struct Held {
+    tree: Tree,
+    body_bytes: u64,
+    plaintext_bytes: u64,
+}
+
+impl Held {
+    /// The next frame, which is genuine. A body that is longer than announced ends here.
+    pub(crate) fn hold(
+        &mut self,
+        announced: &Announcement,
+        leaf: Hash,
+        frame_bytes: usize,
+        content_bytes: usize,
+    ) -> Result<(), OpenError> {
+        self.tree.push(leaf);
+        self.body_bytes += frame_bytes as u64;
+        self.plaintext_bytes += content_bytes as u64;
+        if self.body_bytes > announced.body_bytes { Err(self.wrong_length(announced)) } else { Ok(()) }
     }
-    if !bool::from(tree.root().ct_eq(&announced.frames_root)) {
-        return Err(OpenError::FramesRootMismatch);
+
+    /// After the final frame: whether all of it is what was announced. Gives the plaintext's length.
+    pub(crate) fn finish(self, announced: &Announcement, parts: Parts) -> Result<u64, OpenError> {
+        if self.body_bytes != announced.body_bytes {
+            return Err(self.wrong_length(announced));
+        }
+        if !bool::from(self.tree.root().ct_eq(&announced.frames_root)) {
+            return Err(OpenError::FramesRootMismatch);
+        }
+        if !bool::from(parts_root(&parts.finish()).ct_eq(&announced.parts_root)) {
+            return Err(OpenError::PartsRootMismatch);
+        }
+        Ok(self.plaintext_bytes)
     }
-    if !bool::from(parts_root(&parts.finish()).ct_eq(&announced.parts_root)) {
-        return Err(OpenError::PartsRootMismatch);
+
+    fn wrong_length(&self, announced: &Announcement) -> OpenError {
+        OpenError::BodyLengthMismatch { announced: announced.body_bytes, found: self.body_bytes }
     }
-    Ok(plaintext_bytes)
 }
 
 /// Decrypts the frame in the buffer where it lies.
 pub(crate) fn decrypt(keys: &MessageKeys, message_id: &[u8; 32], buffer: &mut FrameBuffer) -> Result<(), OpenError> {
-    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer));
+    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer.place()));
     match keys.cipher.open(iv, aad.as_bytes(), buffer.content_and_tag()) {
         Ok(_) => Ok(()),
         Err(Refused) => Err(OpenError::FrameTampered { frame: buffer.sequence }),

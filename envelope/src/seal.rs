@@ -87,6 +87,28 @@ impl From<Refused> for SealError {
 }
 
 impl Sealed {
+    pub(crate) fn of(
+        header: &Header,
+        commitment: [u8; 32],
+        frame_bytes: FrameBytes,
+        [body_bytes, plaintext_bytes]: [u64; 2],
+        tree: &Tree,
+        parts: Parts,
+    ) -> Self {
+        let parts = parts.finish();
+        Self {
+            header: header.as_bytes().to_vec(),
+            message_id: *header.message_id(),
+            commitment,
+            frame_bytes,
+            body_bytes,
+            plaintext_bytes,
+            frames_root: tree.root(),
+            parts_root: parts_root(&parts),
+            parts,
+        }
+    }
+
     /// What the uploader signs.
     pub fn announcement(&self) -> Announcement {
         Announcement {
@@ -115,7 +137,7 @@ pub fn seal_on(
     plaintext: impl Read + Send,
     body: impl Write + Send,
 ) -> Result<Sealed, SealError> {
-    Run { threads, message_id: fresh_message_id()?, limit_bytes: MAX_BODY_BYTES }.seal(sealing, plaintext, body)
+    Run::fresh(threads)?.seal(sealing, plaintext, body)
 }
 
 /// Writes a whole message, header || body, as any official SDK reads it; gives its length. No digests are made: it is not for a vault.
@@ -134,7 +156,7 @@ pub fn seal_message_on(
     plaintext: impl Read + Send,
     mut message: impl Write + Send,
 ) -> Result<u64, SealError> {
-    let run = Run { threads, message_id: fresh_message_id()?, limit_bytes: MAX_BODY_BYTES };
+    let run = Run::fresh(threads)?;
     let (keys, header) = run.begin(sealing)?;
     message.write_all(header.as_bytes()).map_err(SealError::Write)?;
     let mut cutter = Cutter::new(plaintext, sealing.frame_bytes, run.limit_bytes);
@@ -156,7 +178,7 @@ pub fn seal_with_message_id(
     plaintext: impl Read + Send,
     body: impl Write + Send,
 ) -> Result<Sealed, SealError> {
-    Run { threads: Threads::available(), message_id, limit_bytes: MAX_BODY_BYTES }.seal(sealing, plaintext, body)
+    Run::with_message_id(Threads::available(), message_id).seal(sealing, plaintext, body)
 }
 
 /// Seals with another limit than the vault's, so that tests reach it.
@@ -167,24 +189,39 @@ pub fn seal_within(
     plaintext: impl Read + Send,
     body: impl Write + Send,
 ) -> Result<Sealed, SealError> {
-    Run { threads: Threads::available(), message_id: fresh_message_id()?, limit_bytes }.seal(sealing, plaintext, body)
-}
-
-fn fresh_message_id() -> Result<[u8; 32], EntropyError> {
-    let mut message_id = [0; 32];
-    entropy::fill(&mut message_id)?;
-    Ok(message_id)
+    Run { limit_bytes, ..Run::fresh(Threads::available())? }.seal(sealing, plaintext, body)
 }
 
 /// One encryption run.
-struct Run {
-    threads: Threads,
-    message_id: [u8; 32],
+pub(crate) struct Run {
+    pub(crate) threads: Threads,
+    pub(crate) message_id: [u8; 32],
     limit_bytes: u64,
 }
 
 impl Run {
-    fn begin(&self, sealing: &Sealing<'_>) -> Result<(MessageKeys, Header), Refused> {
+    /// A run of its own, under a message id that nobody chose.
+    pub(crate) fn fresh(threads: Threads) -> Result<Self, EntropyError> {
+        let mut message_id = [0; 32];
+        entropy::fill(&mut message_id)?;
+        Ok(Self::with_message_id(threads, message_id))
+    }
+
+    pub(crate) fn with_message_id(threads: Threads, message_id: [u8; 32]) -> Self {
+        Self { threads, message_id, limit_bytes: MAX_BODY_BYTES }
+    }
+
+    /// How long the body of a plaintext in memory is, if it is allowed.
+    pub(crate) fn body_length(&self, plaintext_bytes: usize, frame_bytes: FrameBytes) -> Result<usize, SealError> {
+        let frames = plaintext_bytes.div_ceil(frame_bytes.len());
+        let length = frame::body_bytes(plaintext_bytes as u64, frame_bytes);
+        // The largest number is the end mark's.
+        let numbered = u32::try_from(frames).is_ok_and(|frames| frames < u32::MAX);
+        let allowed = usize::try_from(length).ok().filter(|_| numbered && length <= self.limit_bytes);
+        allowed.ok_or(SealError::BodyTooLarge)
+    }
+
+    pub(crate) fn begin(&self, sealing: &Sealing<'_>) -> Result<(MessageKeys, Header), Refused> {
         let keys = MessageKeys::derive(sealing.key, &self.message_id)?;
         let frame_bytes = sealing.frame_bytes.get();
         let header = Header::build(&keys, self.message_id, sealing.context, sealing.wrapped_key, frame_bytes)?;
@@ -215,25 +252,15 @@ impl Run {
         };
         pipeline::run(self.threads, || FrameBuffer::new(sealing.frame_bytes), jobs)?;
         body.flush().map_err(SealError::Write)?;
-        let parts = parts.finish();
-        Ok(Sealed {
-            header: header.as_bytes().to_vec(),
-            message_id: self.message_id,
-            commitment: keys.commitment,
-            frame_bytes: sealing.frame_bytes,
-            body_bytes: cutter.body_bytes,
-            plaintext_bytes: cutter.plaintext_bytes,
-            frames_root: tree.root(),
-            parts_root: parts_root(&parts),
-            parts,
-        })
+        let lengths = [cutter.body_bytes, cutter.plaintext_bytes];
+        Ok(Sealed::of(&header, keys.commitment, sealing.frame_bytes, lengths, &tree, parts))
     }
 }
 
 /// Encrypts the content in the buffer where it lies, and puts head and tag around it.
 fn encrypt(keys: &MessageKeys, message_id: &[u8; 32], buffer: &mut FrameBuffer) -> Result<(), SealError> {
-    frame::put_head(buffer);
-    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer));
+    buffer.put_head();
+    let (iv, aad) = (frame::iv(buffer.sequence), FrameAad::of(message_id, buffer.place()));
     let content_bytes = buffer.content_bytes;
     let (content, tag_room) = buffer.content_and_tag().split_at_mut(content_bytes);
     tag_room.copy_from_slice(&keys.cipher.seal(iv, aad.as_bytes(), content)?);

@@ -224,6 +224,8 @@ wire! {
         sealed_key: SealedDataKey,
         /// The data key as KMS wrapped it, base64url.
         wrapped_key: String,
+        /// The KMS key that wrapped it; an owner needs it for the header of another encryption run.
+        key_arn: String,
     }
     /// A download was released, with what it rests on.
     ReleasedDownload {

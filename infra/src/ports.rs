@@ -237,6 +237,9 @@ pub trait DataKeys: Send + Sync {
 
 /// The record key in KMS: unwraps data keys. Held by `issue-key` alone.
 pub trait DataKeyOpener: Send + Sync {
+    /// The KMS key's ARN, as message headers name it.
+    fn key_arn(&self) -> &str;
+
     /// Unwraps a data key. A context or ciphertext that is not the one it was wrapped with is [`StoreError::Damaged`].
     fn unwrap(
         &self,

@@ -46,6 +46,9 @@ pub enum Command {
         record: Id,
         /// The file.
         file: PathBuf,
+        /// If the latest version was begun elsewhere, or put aside, and did not arrive: make it of this file.
+        #[arg(long)]
+        take_over: bool,
         #[command(flatten)]
         description: Description,
         #[command(flatten)]
@@ -56,6 +59,15 @@ pub enum Command {
         after_help = "Examples:\n  chartseal record uploads\n  chartseal record uploads --discard\n\nTo go on with one, give the command again that began it."
     )]
     Uploads(Uploads),
+    /// List downloads that were broken off and are kept, encrypted, on this machine, or put them aside. Needs no wallet.
+    #[command(
+        after_help = "Examples:\n  chartseal record downloads\n  chartseal record downloads --discard\n\nTo go on with one, give the command again that began it. They go by themselves after a day."
+    )]
+    Downloads {
+        /// Remove what is kept of them. What another chartseal is receiving stays.
+        #[arg(long)]
+        discard: bool,
+    },
     /// List your provider's records; for operators, all.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet record list --limit 20")]
     List {
@@ -114,10 +126,12 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
         Command::Upload { files, description, sending } => {
             sending::upload(files, description, sending, session, output)
         }
-        Command::Version { record, file, description, sending } => {
-            sending::version(*record, file, description, sending, session, output)
+        Command::Version { record, file, take_over, description, sending } => {
+            let target = (*record, *take_over);
+            sending::version(target, file, description, sending, session, output)
         }
         Command::Uploads(arguments) => sending::uploads(arguments, output),
+        Command::Downloads { discard } => receiving::downloads(*discard, output),
         Command::List { limit } => list(*limit, &session.client()?, output),
         Command::Show { record } => show(*record, &session.client()?, output),
         Command::Download(arguments) => receiving::download(arguments, session, output),

@@ -4,24 +4,19 @@
 //! networks ([`super::body`]), and what is made of the plaintext.
 
 use std::io::Read;
-use std::time::Duration;
 
 use chartseal_envelope::Opening;
 use chartseal_events::Hash;
 use chartseal_events::wire::PresignedCall;
 
 use super::body::{Body, Partial};
+use super::unfinished::{self, DOWNLOADS, Noted};
 use super::{DownloadOf, Proven, Ready, downloaded_version};
 use crate::client::Client;
 use crate::error::Error;
 use crate::progress::{Progress, Stage};
 use crate::state::{BODY, Slot};
 use crate::tampering::Tampering;
-
-/// The folder of downloads in the state folder: a name that no other program's folder has.
-const DOWNLOADS: &str = "chartseal-downloads";
-/// How long what came in is kept after its last byte.
-const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// What came of a body, and the ciphertext that is not needed once that is safe.
 pub(crate) struct Received<T> {
@@ -112,7 +107,7 @@ impl Client {
             return Ok(None);
         }
         let slots = state.slots(DOWNLOADS)?;
-        slots.sweep(BODY, MAX_AGE);
+        unfinished::sweep(&slots);
         let place = format!("{}/{}", proven.record, proven.version);
         let parts: [&[u8]; 4] = [
             b"chartseal/download-slot/v1\0",
@@ -125,6 +120,13 @@ impl Client {
             Some(file) => file,
             None => slot.create(BODY)?,
         };
+        let noted = Noted {
+            origin: self.vault.origin().to_owned(),
+            record: proven.record,
+            version: proven.version,
+            body_bytes: proven.announcement.body_bytes,
+        };
+        noted.write(&slot);
         let path = slot.file(BODY);
         let partial = Partial::new(file, path.clone()).map_err(Error::spool(path))?;
         Ok(Some((slot, partial)))

@@ -182,6 +182,11 @@ impl<'a, S: Shipment> Board<'a, S> {
                 // What the address was signed for is what is sent: its time is over.
                 Ok(403) => return Ok(Went::AddressRefused),
                 Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
+                // Damaged on its way, unless it was before.
+                Ok(status @ 400) => match self.shipment.refused(next.number, status) {
+                    passing @ Error::DamagedOnTheWay => passing,
+                    other => return Err(other),
+                },
                 Ok(status) => return Err(self.shipment.refused(next.number, status)),
                 Err(error @ Error::Unreachable { .. }) => error,
                 Err(error) => return Err(error),

@@ -220,6 +220,7 @@ impl Shipment for Sender<'_> {
         match self.is_whole(number) {
             // It is what the address was signed for.
             Ok(true) if status == 404 => Error::refusal(Code::UploadUnknown),
+            Ok(true) if status == 400 => Error::DamagedOnTheWay,
             Ok(true) => Error::StorageRefused { status },
             Ok(false) => Error::SpoolDamaged,
             Err(error) => Error::spool(self.slot.file(BODY))(error),

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 
-use chartseal_envelope::SealError;
+use chartseal_envelope::{FrameBytes, SealError, body_bytes};
 use chartseal_events::wire::AnnouncedUpload;
 use chartseal_events::{Code, Event, Hash, Id, Outcome, StreamId};
 use chartseal_ledger::terms::Token;
@@ -81,6 +81,7 @@ impl Client {
         let tokens = self.record_tokens(new.terms)?;
         let slots = self.transfers.state.slots(unfinished::UPLOADS)?;
         unfinished::sweep(&slots);
+        crate::download::unfinished::sweep_state(&self.transfers.state);
         let key = &SlotKey::of(self.wallet.signing_key());
         let name = self.slot_name(key, target, new, &tokens)?;
         let slot = slots.claim(&name)?.ok_or(Error::UploadBusy)?;
@@ -148,7 +149,6 @@ impl Job<'_> {
             Found::Keyed(journal, created) => self.encrypt(journal, &created, file)?,
             Found::Nothing => {
                 let created = self.create()?;
-                self.created_here.set(true);
                 let now_ms = self.client.vault.now_ms();
                 let journal = Journal::new(self.client.vault.pin(), self.client.wallet.kid(), &created, now_ms);
                 journal.write(self.slot, self.key)?;
@@ -172,8 +172,35 @@ impl Job<'_> {
     fn create(&self) -> Result<Created, Error> {
         match self.target {
             Target::NewRecord => self.client.create_record(),
-            Target::VersionOf(record) => self.client.create_version(record),
+            Target::VersionOf(record) => match self.client.create_version(record) {
+                Err(error) if error.is_refusal(Code::VersionOpen) && self.client.transfers.take_over => {
+                    // Not created here: what was begun elsewhere may still arrive before this does.
+                    return self.take_over(record);
+                }
+                created => created,
+            },
         }
+        .inspect(|_| self.created_here.set(true))
+    }
+
+    /// The latest version of a record, which nothing has arrived of: another encryption run of it, under its own data key. The vault allows several
+    /// runs of a version, and takes the one that arrives first.
+    fn take_over(&self, record: Id) -> Result<Created, Error> {
+        let checked = self.client.record(record)?;
+        let state = checked.record()?;
+        if Some(state.owner) != self.client.wallet.provider() {
+            return Err(Tampering::NotTheOwner.into());
+        }
+        let latest = u32::try_from(state.versions.len()).ok().and_then(|number| Some((number, state.version(number)?)));
+        let (number, version) = latest.ok_or(Tampering::NotShown("the version"))?;
+        if version.current().is_some() {
+            return Err(Error::refusal(Code::VersionUploaded));
+        }
+        let event = created_event(&checked, record, number).ok_or(Tampering::NotShown("the version"))?;
+        let (key, wrapped_key) = self.client.owner_keys(record, number, &version.wrapped_sha256)?;
+        let context = self.client.context(record, number)?;
+        self.progress.note(&format!("record {record} version {number} was begun elsewhere: it is made of this file"));
+        Ok(Created { record, version: number, key, wrapped_key, context, event })
     }
 
     /// Encrypts into the slot, and writes down that it is done once the ciphertext is durable.
@@ -200,7 +227,8 @@ impl Job<'_> {
             Error::Seal(SealError::Write(source)) => kept()(source),
             Error::Seal(SealError::Read(source)) => failed()(source),
             other => other,
-        })?;
+        });
+        let spooled = spooled.map_err(|error| error.needing(body_bytes(before.len(), FrameBytes::DEFAULT)))?;
         // Half of one state and half of another is no record.
         let after = file.metadata().map_err(failed())?;
         let modified = after.modified().ok() != before.modified().ok();
@@ -236,18 +264,14 @@ impl Job<'_> {
         };
         let run = journal.run.as_mut().ok_or(Error::SpoolDamaged)?;
         run.expires_at_ms = Some(outcome.expires_at);
-        let (body_bytes, single) = (run.announcement.body_bytes, run.parts.len() == 1);
+        let (body_bytes, parts_root) = (run.announcement.body_bytes, run.announcement.parts_root.0);
+        let single = run.parts.len() == 1;
         journal.write(self.slot, self.key)?;
         match (&answer.upload, &answer.parts) {
             (Some(call), None) if single => {
                 let body = self.slot.open(BODY)?.ok_or(Error::SpoolDamaged)?;
-                let sent = self.client.put_body(call, &body, body_bytes, self.progress);
-                match sent {
-                    Err(Error::StorageRefused { status: 400 }) if !self.is_body_whole(journal, &body)? => {
-                        Err(Error::SpoolDamaged)
-                    }
-                    sent => sent,
-                }
+                let is_whole = || super::is_whole(&body, parts_root).map_err(Error::spool(self.slot.file(BODY)));
+                self.client.put_body(call, &body, body_bytes, self.progress, is_whole)
             }
             (None, Some(plan)) if !single => {
                 let Self { client, slot, key, progress, .. } = *self;
@@ -255,15 +279,6 @@ impl Job<'_> {
             }
             _ => Err(Tampering::AnswerDiffers("how the body is sent").into()),
         }
-    }
-
-    fn is_body_whole(&self, journal: &Journal, mut body: &File) -> Result<bool, Error> {
-        let kept = || Error::spool(self.slot.file(BODY));
-        body.seek(SeekFrom::Start(0)).map_err(kept())?;
-        let mut digest = Sha256::new();
-        io::copy(&mut body, &mut digest).map_err(kept())?;
-        let announced = journal.run.as_ref().map(|run| run.announcement.parts_root);
-        Ok(announced == Some(Hash(digest.finalize().into())))
     }
 
     /// Looks at what is in the slot, and holds it to the vault's evidence and to the file.
@@ -312,7 +327,7 @@ impl Job<'_> {
         }
         if journal.run.take().is_some() {
             self.progress
-                .note("the file was changed or is to be sent afresh: it is encrypted again for the same record");
+                .note("the file was changed, its ciphertext is not whole any more, or it is to be sent afresh: it is encrypted again for the same record");
             journal.write(self.slot, self.key)?;
         }
         let event = created_event(&checked, record, number).ok_or(Tampering::NotShown("the version"))?;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chartseal_cli::{DownloadOf, Error, Exit, Patience, State};
+use chartseal_cli::{DownloadOf, Error, Exit, Patience, State, UnfinishedDownload};
 
 use crate::day::Shared;
 use crate::fake::Fault;
@@ -48,6 +48,30 @@ fn broken_off(day: &Shared, bytes: usize) {
     assert_eq!(error.exit(), Exit::TryAgain, "{error}");
     assert!(!day.folder.path().join("out").exists());
     assert_eq!(fs::metadata(partial(day)).expect("kept").len(), bytes as u64);
+}
+
+#[test]
+fn what_is_kept_of_a_download_is_listed_discarded_and_swept() {
+    let day = day(Patience::NONE);
+    let state = State::Kept(day.vault.state.path().to_owned());
+    assert_eq!(UnfinishedDownload::list(&state).expect("listed"), []);
+    broken_off(&day, 1000);
+    let listed = UnfinishedDownload::list(&state).expect("listed");
+    let [UnfinishedDownload { of: Some(of), kept_bytes: 1000, received_at_ms: Some(_) }] = &listed[..] else {
+        panic!("{listed:?}")
+    };
+    assert_eq!((of.record, of.version), (day.uploaded.record, 1));
+    assert!(of.body_bytes > 1000);
+    assert_eq!(UnfinishedDownload::discard(&state).expect("discarded"), listed);
+    assert_eq!(slots(&day).len(), 0);
+
+    // Nobody may ever download again: looking removes it too.
+    broken_off(&day, 1000);
+    let then = SystemTime::now() - Duration::from_hours(25);
+    let body = fs::File::options().append(true).open(partial(&day)).expect("there");
+    body.set_modified(then).expect("set");
+    assert_eq!(UnfinishedDownload::list(&state).expect("listed"), []);
+    assert_eq!(slots(&day).len(), 0);
 }
 
 #[test]

@@ -103,6 +103,8 @@ fn exporting_on_the_command_line() {
         (1, Some("file-exists")),
         "a key is never replaced"
     );
+    let advice = again.json()["error"]["advice"].to_string();
+    assert!(advice.contains("without --generate-key"), "{advice}");
     let key = fs::read(desk.path("key")).expect("read");
     let onto_the_key = desk.run("anna", &[&export[..], &["./key", "--force"]].concat());
     assert!(onto_the_key.code == 1 && fs::read(desk.path("key")).expect("read") == key, "the key is still there");

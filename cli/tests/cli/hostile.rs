@@ -198,7 +198,7 @@ fn other_bytes_than_announced_are_refused_and_nothing_is_committed() {
     let announced = ann.announce(&created, &spooled, "text/plain", &tokens, None).expect("announced");
     spooled.body.seek(SeekFrom::Start(30)).and_then(|_| spooled.body.write_all(b"!")).expect("written");
     let refused = ann.put(announced.answer.upload.as_ref().expect("one PUT"), &mut spooled, &Silent);
-    assert!(matches!(refused, Err(Error::StorageRefused { status: 400 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::SpoolDamaged)), "{refused:?}");
     let record = ann.record(created.record).expect("shown");
     assert!(record.record().expect("proven").latest_uploaded().is_none());
 }

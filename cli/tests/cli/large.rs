@@ -181,7 +181,7 @@ fn an_upload_that_is_discarded_is_gone() {
     desk.operator(&vault);
     desk.hospital("anna");
     fs::write(desk.path("small.txt"), b"x").expect("written");
-    vault.fail_at("PUT", "/s3/", &[Fault::Status(400)]);
+    vault.fail_at("PUT", "/s3/", &[Fault::Status(404)]);
     let failed = desk.run("anna", &["record", "upload", "small.txt"]);
     assert_eq!(failed.code, 1, "{}", failed.stdout);
     let listed = desk.bare(&["--json", "record", "uploads"]).json();
@@ -193,7 +193,7 @@ fn an_upload_that_is_discarded_is_gone() {
     assert_eq!((gone["uploads"].as_array().map(Vec::len), &gone["discarded"]), (Some(1), &true.into()));
     assert_eq!(fs::read_dir(desk.path("state/chartseal-uploads")).expect("there").count(), 0);
     assert!(desk.bare(&["record", "uploads"]).stdout.contains("no unfinished uploads"));
-    vault.fail_at("PUT", "/s3/", &[Fault::Status(400)]);
+    vault.fail_at("PUT", "/s3/", &[Fault::Status(404)]);
     desk.run("anna", &["record", "upload", "small.txt"]);
     let said = desk.bare(&["record", "uploads", "--discard"]).stdout;
     assert!(said.contains("removed: ") && said.contains("without a body"), "what stays at the vault: {said}");

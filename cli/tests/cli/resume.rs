@@ -203,6 +203,57 @@ fn a_version_is_resumed_like_a_record() {
 }
 
 #[test]
+fn a_version_that_was_put_aside_is_taken_over_with_another_file() {
+    let mut story = Story::new();
+    let record = story.upload(&Watch::default()).expect("uploaded").record;
+    let new = NewRecord { path: &story.path, media_type: "text/plain", label: None, terms: &[] };
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Dropped]);
+    story.ann.upload_version(record, &new, &Silent).expect_err("broken off");
+    Unfinished::discard(&State::Kept(story.vault.state.path().to_owned()), None).expect("discarded");
+    fs::write(&story.path, b"what was meant").expect("written");
+    let barred = story.ann.upload_version(record, &new, &Silent).expect_err("it may still arrive");
+    assert_eq!(barred.code(), "version-open");
+    assert!(barred.advice().contains("--take-over"), "{}", barred.advice());
+
+    story.ann.transfers.take_over = true;
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Dropped]);
+    story.ann.upload_version(record, &new, &Silent).expect_err("broken off once more");
+    let done = story.ann.upload_version(record, &new, &Silent).expect("uploaded");
+    assert_eq!((done.record, done.version, done.resumed), (record, 2, true));
+    assert_eq!(
+        (story.events("record.created.v1"), story.events("record.announced.v1")),
+        (2, 3),
+        "two runs of version 2"
+    );
+    story.assert_holds(record);
+    // Where nothing bars it, it is a new version as ever.
+    let done = story.ann.upload_version(record, &new, &Silent).expect("uploaded");
+    assert_eq!((done.version, done.resumed), (3, false));
+}
+
+#[test]
+fn a_body_that_is_damaged_on_its_way_is_sent_again() {
+    let mut story = Story::new();
+    let quick = Patience {
+        total: std::time::Duration::from_nanos(1),
+        first_wait: std::time::Duration::ZERO,
+        longest_wait: std::time::Duration::ZERO,
+    };
+    story.ann.vault = story.ann.vault.with_patience(quick);
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Status(400); 3]);
+    let done = story.upload(&Watch::default()).expect("uploaded");
+    story.assert_holds(done.record);
+    assert_eq!(story.events("record.announced.v1"), 1, "the same run");
+
+    fs::write(&story.path, b"another").expect("written");
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Status(400); 5]);
+    let error = story.upload(&Watch::default()).expect_err("again and again");
+    assert_eq!((&*error.code(), error.exit()), ("damaged-on-the-way", Exit::TryAgain));
+    assert!(error.advice().contains("is whole"), "{}", error.advice());
+    assert!(story.upload(&Watch::default()).expect("uploaded").resumed);
+}
+
+#[test]
 fn a_run_is_put_aside_when_that_was_said() {
     let mut story = Story::new();
     story.broken_off("PUT", "/s3/", Fault::Dropped);

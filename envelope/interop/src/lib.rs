@@ -15,4 +15,4 @@ mod party;
 
 pub use error::Error;
 pub use oracle::Oracle;
-pub use party::Party;
+pub use party::{Party, python_with_sdk};

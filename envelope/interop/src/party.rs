@@ -1,6 +1,6 @@
 //! The other implementations, and how each is installed and started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chartseal_local::{Environment, Node, Workspace};
@@ -40,7 +40,11 @@ impl Party {
     pub fn start(self, workspace: &Workspace) -> Result<Oracle, Error> {
         let here = workspace.root().join("envelope/interop");
         Oracle::start(&mut match self {
-            Self::Python => python(workspace, &here.join("python"))?,
+            Self::Python => {
+                let mut command = Command::new(python_with_sdk(workspace)?);
+                command.arg(here.join("python/esdk.py"));
+                command
+            }
             Self::Javascript => {
                 let (node, folder) = (Node::install(workspace)?, here.join("javascript"));
                 let packages = node.packages(workspace, &folder)?;
@@ -58,15 +62,15 @@ impl Party {
     }
 }
 
-fn python(workspace: &Workspace, folder: &Path) -> Result<Command, Error> {
+/// The interpreter that has the official SDK for Python, which is installed when it is not there yet.
+pub fn python_with_sdk(workspace: &Workspace) -> Result<PathBuf, Error> {
+    let folder = workspace.root().join("envelope/interop/python");
     let venv = workspace.local_dir().join("venv-esdk");
     let requirements = folder.join("requirements.txt");
     let environment =
         Environment { folder: &venv, requirements: &requirements, what: "the official SDK for Python (about 60 MB)" };
     environment.install(workspace)?;
-    let mut command = Command::new(environment.python());
-    command.arg(folder.join("esdk.py"));
-    Ok(command)
+    Ok(environment.python())
 }
 
 /// Built with optimisations, because it is also measured; beside the workspace's own objects, because its lock file is another.

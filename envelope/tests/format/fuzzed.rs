@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use chartseal_envelope::vector_hooks::seal_with_message_id;
 use chartseal_envelope::{
     Announcement, Context, DataKey, FrameBytes, FrameIndex, FrameRange, Header, MAX_HEADER_BYTES, Opening, RangeProof,
-    Sealed, Sealing, WrappedKey, body_bytes, open, open_message, open_range,
+    Sealed, Sealing, Threads, WrappedKey, body_bytes, open, open_into, open_message, open_message_into, open_range,
 };
 use sha2::{Digest, Sha256};
 
@@ -103,10 +103,19 @@ pub fn message(data: &[u8]) {
     let opened = open(&opening, body, &mut out);
     assert_eq!(opened.is_ok(), changed == whole);
     assert!(message.plaintext.starts_with(&out));
+    let mut in_memory = vec![1; 7];
+    let opened_into = open_into(Threads::new(2), &opening, body, &mut in_memory);
+    assert_eq!(format!("{opened_into:?}"), format!("{opened:?}"));
+    assert_eq!(in_memory, if opened.is_ok() { &message.plaintext[..] } else { &[] });
     let mut out = Vec::new();
     let opened = open_message(&changed[..], |_| Ok::<_, std::fmt::Error>(message.key.clone()), &mut out);
     assert_eq!(opened.is_ok(), changed == whole);
     assert!(message.plaintext.starts_with(&out));
+    let mut in_memory = vec![1; 7];
+    let key_of = |_: &Header| Ok::<_, std::fmt::Error>(message.key.clone());
+    let opened_into = open_message_into(Threads::new(2), &changed, key_of, &mut in_memory);
+    assert_eq!(format!("{opened_into:?}"), format!("{opened:?}"));
+    assert_eq!(in_memory, if opened.is_ok() { &message.plaintext[..] } else { &[] });
 }
 
 /// Frames or a proof that were changed in any way prove nothing.

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod fuzzed;
+mod in_memory;
 mod limits;
 mod messages;
 mod mixing_cases;

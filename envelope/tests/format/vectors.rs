@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chartseal_envelope::key_release::{self, RecipientSecret};
-use chartseal_envelope::vector_hooks::{release_with_ephemeral, seal_with_message_id};
+use chartseal_envelope::vector_hooks::{release_with_ephemeral, seal_into_with_message_id, seal_with_message_id};
 use chartseal_envelope::{
-    Announcement, DataKey, FrameRange, Header, Opening, RangeProof, Sealing, body_bytes, open, open_range,
+    Announcement, DataKey, FrameRange, Header, Opening, RangeProof, Sealing, Threads, body_bytes, open, open_into,
+    open_range,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +59,11 @@ fn written(vector: &Golden, plaintext: &[u8]) -> Vec<u8> {
     };
     let mut body = Vec::new();
     let sealed = seal_with_message_id(&sealing, announcement.message_id, plaintext, &mut body).unwrap();
+    let mut in_memory = Vec::new();
+    let again =
+        seal_into_with_message_id(Threads::new(2), &sealing, announcement.message_id, plaintext, &mut in_memory);
+    assert_eq!(again.unwrap(), sealed, "{}", vector.name);
+    assert!(in_memory == body, "{}: another body in memory", vector.name);
     assert_eq!(sealed.header, vector.header.0, "{}", vector.name);
     assert_eq!(sealed.announcement(), announcement, "{}", vector.name);
     assert_eq!(sealed.parts_root == Sha256::digest(&body)[..], sealed.parts.len() == 1, "{}", vector.name);
@@ -89,6 +95,9 @@ fn opened(vector: &Golden, body: &[u8], plaintext: &[u8]) {
     let opened = open(&opening, body, &mut out).unwrap_or_else(|error| panic!("{}: {error}", vector.name));
     assert_eq!(opened.plaintext_bytes, plaintext.len() as u64);
     assert!(out == plaintext, "{}: another plaintext", vector.name);
+    let mut out = Vec::new();
+    assert_eq!(open_into(Threads::new(2), &opening, body, &mut out).unwrap(), opened, "{}", vector.name);
+    assert!(out == plaintext, "{}: another plaintext in memory", vector.name);
 }
 
 #[test]
@@ -103,6 +112,10 @@ fn hostile_messages_fail_as_they_say() {
         };
         let error = open(&opening, &vector.body.0[..], std::io::sink()).expect_err(&vector.name);
         assert_eq!(error.code(), vector.failure, "{}: {error}", vector.name);
+        let mut out = vec![1; vector.body.0.len()];
+        let error = open_into(Threads::new(2), &opening, &vector.body.0, &mut out).expect_err(&vector.name);
+        assert_eq!(error.code(), vector.failure, "{} in memory: {error}", vector.name);
+        assert!(out.is_empty(), "{}: plaintext stays in memory", vector.name);
     }
     let names: BTreeSet<_> = vectors.iter().map(|vector: &MustFail| &vector.name).collect();
     assert_eq!(names.len(), vectors.len(), "two vectors have one name");

@@ -137,8 +137,8 @@ async fn release<S: EventStore + KeyTable, O: DataKeyOpener, C: Clock>(
     let context = KeyContext { tenant: vault.origin.clone(), record, version };
     let key = vault.opener.unwrap(&context, &wrapped).await?;
     let sealed_key = seal_data_key(&key, &context, request, person, &issued.seal_key)?;
-    let issued = IssuedKey { event: Receipt::from(&taken.event), sealed_key, wrapped_key: base64url(&wrapped) };
-    Answer::taken(&taken, &issued)
+    let (event, key_arn) = (Receipt::from(&taken.event), vault.opener.key_arn().to_owned());
+    Answer::taken(&taken, &IssuedKey { event, sealed_key, wrapped_key: base64url(&wrapped), key_arn })
 }
 
 /// The routes, as OpenAPI describes them.

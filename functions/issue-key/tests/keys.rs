@@ -72,6 +72,7 @@ async fn an_owner_fetches_its_own_key() {
     let issued: IssuedKey = document(&story.call(&call).await, 201);
     let key = story.open(&issued.sealed_key, &story.owner, None).expect("opens");
     assert_eq!(key.expose(), story.body.key.expose());
+    assert!(issued.key_arn.starts_with("arn:aws:kms:"), "{}", issued.key_arn);
     assert_eq!(issued.event.stream, StreamId::Record(story.body.record), "an owner's key is the record's business");
     let request = Some(Id::from_parts(1, [1; 10]));
     assert!(story.open(&issued.sealed_key, &story.owner, request).is_none(), "sealed for no request");

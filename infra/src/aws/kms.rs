@@ -119,6 +119,10 @@ impl KmsDataKeyOpener {
 }
 
 impl DataKeyOpener for KmsDataKeyOpener {
+    fn key_arn(&self) -> &str {
+        &self.key_arn
+    }
+
     async fn unwrap(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
         let what = format!("the wrapped data key of record {} version {}", context.record, context.version);
         decrypt(&self.client, &self.key_arn, encryption_context(context), wrapped, &what).await

@@ -64,6 +64,10 @@ impl DataKeys for MemoryVault {
 }
 
 impl DataKeyOpener for MemoryVault {
+    fn key_arn(&self) -> &str {
+        RECORD_KEY_ARN
+    }
+
     async fn unwrap(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
         unwrap(RECORD_KEY_ARN, &text(context), wrapped)
     }

@@ -33,6 +33,9 @@ pub struct Options {
 
 /// Plays the day, and writes the report whatever came of it.
 pub fn run(options: &Options) -> Result<(), Failure> {
+    if let Some(path) = &options.json {
+        writable(path)?;
+    }
     let mut report = Report::default();
     let outcome = play(options, &mut report);
     report.ended(&outcome);
@@ -43,6 +46,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     outcome?;
     println!("\n{}", report.summary());
     Ok(())
+}
+
+/// Fails where the report could not be written, before anything is built: it is written at the very end.
+fn writable(path: &std::path::Path) -> Result<(), Failure> {
+    let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| Failure::new(format!("{}: {error}", path.display()), "name a file you may write"))
 }
 
 /// Plays the day into a report.
@@ -87,4 +96,16 @@ fn start(
     report.done(report::DEPLOY, deploying, None, running.api());
     running.api().clone_into(&mut report.api);
     Ok(running)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_cannot_be_written_fails_at_once() {
+        let missing = std::env::temp_dir().join("chartseal-no-such-folder").join("report.json");
+        assert!(writable(&missing).is_err());
+        assert!(writable(&std::env::temp_dir()).is_err(), "a folder");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chartseal_cli::{DownloadOf, Error, ExportKey, KeyFile};
+use chartseal_cli::{DownloadOf, Error, ExportKey, KeyFile, State, UnfinishedDownload, printable};
 use chartseal_events::Id;
 use clap::Args;
 use serde_json::json;
@@ -103,6 +103,36 @@ pub fn download(arguments: &Download, session: &Session, output: &Output) -> Ans
         "checks": done.checks,
         "event": output::event(&done.event),
     }))
+}
+
+pub fn downloads(discard: bool, output: &Output) -> Answered {
+    let state = State::of_environment();
+    let found = if discard { UnfinishedDownload::discard(&state)? } else { UnfinishedDownload::list(&state)? };
+    if found.is_empty() {
+        output.say("no unfinished downloads");
+    }
+    for one in &found {
+        let gone = if discard { "removed: " } else { "" };
+        let what = one.of.as_ref().map_or_else(
+            || "of a record that is not noted".to_owned(),
+            |of| format!("record {} version {} at {}", of.record, of.version, printable(&of.origin)),
+        );
+        let of_bytes = one.of.as_ref().map(|of| format!(" of {}", of.body_bytes)).unwrap_or_default();
+        let last = one.received_at_ms.map(|at| format!(", the last at {}", output::time(at))).unwrap_or_default();
+        output.say(format!("{gone}{what}"));
+        output.say(format!("  {}{of_bytes} bytes kept, encrypted{last}", one.kept_bytes));
+    }
+    let of = |one: &UnfinishedDownload| {
+        json!({
+            "record": one.of.as_ref().map(|of| of.record),
+            "version": one.of.as_ref().map(|of| of.version),
+            "vault": one.of.as_ref().map(|of| &of.origin),
+            "body_bytes": one.of.as_ref().map(|of| of.body_bytes),
+            "kept_bytes": one.kept_bytes,
+            "received_at": one.received_at_ms,
+        })
+    };
+    Ok(json!({ "downloads": found.iter().map(of).collect::<Vec<_>>(), "discarded": discard }))
 }
 
 /// Whether two paths lead to one file, there or yet to be made.

@@ -94,7 +94,7 @@ pub fn upload(
 }
 
 pub fn version(
-    record: Id,
+    (record, take_over): (Id, bool),
     file: &Path,
     description: &Description,
     sending: &Sending,
@@ -104,7 +104,8 @@ pub fn version(
     let terms = description.terms()?;
     let new = description.of(file, &terms);
     new.check()?;
-    let client = sending.client(session)?;
+    let mut client = sending.client(session)?;
+    client.transfers.take_over = take_over;
     let bars = sending.shown.bars();
     let one = timed(output, file, || client.upload_version(record, &new, &bars))?;
     Ok(json!({ "records": [one] }))
@@ -150,6 +151,10 @@ pub fn uploads(arguments: &Uploads, output: &Output) -> Answered {
         output.say(format!("  {}, begun {begun}{until}, {} bytes kept", one.stage, one.kept_bytes));
         if arguments.discard {
             output.say("  the vault goes on to list this version, without a body unless all of it was sent; it cannot be sent any more");
+            output.say(format!(
+                "  another file as that version: chartseal record version {} FILE --take-over",
+                one.record
+            ));
         }
     }
     let of = |one: &Unfinished| {

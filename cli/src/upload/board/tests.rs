@@ -24,12 +24,23 @@ struct Small<F> {
     life_ms: u64,
     /// Whether every second page comes so late that its addresses are old.
     is_slow: bool,
+    /// Whether what a part was refused for happened on its way.
+    is_whole: bool,
 }
 
 impl<F: Fn(u32, usize) -> Result<u16, Error> + Sync> Small<F> {
     fn new(answer: F) -> Self {
         let (asked, there, sent) = Default::default();
-        Self { answer, asked, there, sent, clock_ms: AtomicU64::new(0), life_ms: 900_000, is_slow: false }
+        Self {
+            answer,
+            asked,
+            there,
+            sent,
+            clock_ms: AtomicU64::new(0),
+            life_ms: 900_000,
+            is_slow: false,
+            is_whole: false,
+        }
     }
 
     fn board(&self, parts: u32, parallel: usize, patience: Patience) -> Result<(), Error> {
@@ -71,7 +82,7 @@ impl<F: Fn(u32, usize) -> Result<u16, Error> + Sync> Shipment for Small<F> {
     }
 
     fn refused(&self, _: u32, status: u16) -> Error {
-        Error::StorageRefused { status }
+        if self.is_whole { Error::DamagedOnTheWay } else { Error::StorageRefused { status } }
     }
 
     fn found(&self, number: u32) {
@@ -164,6 +175,12 @@ fn the_first_failure_that_stays_ends_all() {
     let error = store.board(1_000, 4, QUICK).expect_err("refused");
     assert!(matches!(error, Error::StorageRefused { status: 400 }), "{error}");
     assert!(begun.load(Ordering::Relaxed) <= 8, "the others stop");
+    let store = Small { is_whole: true, ..Small::new(|_, attempt| Ok(if attempt < 3 { 400 } else { 200 })) };
+    store.board(1, 1, QUICK).expect("damaged on its way, and then not");
+    let short = Patience { total: Duration::from_nanos(1), ..QUICK };
+    let store = Small { is_whole: true, ..Small::new(|_, _| Ok(400)) };
+    assert!(matches!(store.board(1, 1, short), Err(Error::DamagedOnTheWay)));
+    assert_eq!(*store.sent.lock().expect("no panic"), BTreeMap::from([(1, 5)]), "not for ever");
     let store = Small::new(|_, _| Err(lost()));
     assert!(matches!(store.board(2, 2, Patience::NONE), Err(Error::Unreachable { .. })));
     // However often another address is asked for, a part that never gets through ends it.

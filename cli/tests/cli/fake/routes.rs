@@ -202,7 +202,7 @@ fn command(store: &mut Store, request: &Request, path: &str, base: &str) -> Resu
             let (key, wrapped) = store.keys[&(issued.record, issued.version)].clone();
             let request = if let Action::KeyIssue(issue) = action { Some(issue.request) } else { None };
             let sealed = sealed(store, &command, issued.record, issued.version, request, &key);
-            json!({ "event": receipt, "sealed_key": sealed, "wrapped_key": base64url(&wrapped) })
+            json!({ "event": receipt, "sealed_key": sealed, "wrapped_key": base64url(&wrapped), "key_arn": KEY_ARN })
         }
         (_, Outcome::RecordDownloaded(downloaded)) => {
             let place = (downloaded.record, downloaded.version);
