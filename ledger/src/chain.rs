@@ -94,7 +94,11 @@ impl Chain {
     /// was.
     pub fn resume(last: Seal, frontier: Frontier) -> Result<Self, ChainError> {
         let (expected, found) = (last.size(), frontier.size());
-        if expected == found { Ok(Self { last: Some(last), frontier }) } else { Err(ChainError::Size { expected, found }) }
+        if expected == found {
+            Ok(Self { last: Some(last), frontier })
+        } else {
+            Err(ChainError::Size { expected, found })
+        }
     }
 
     /// Takes the next block: its seal and its events' leaf hashes. Returns the root after it. A block that does not follow changes nothing.

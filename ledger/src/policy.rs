@@ -173,8 +173,7 @@ impl Policy {
             return Err(RefusedCheckpoint::Origin { expected: self.origin().to_owned() });
         }
         let signed = |key: &VerifierKey| {
-            note.signed_by(key)
-                .map_err(|reason| RefusedCheckpoint::Signature { name: key.name().to_owned(), reason })
+            note.signed_by(key).map_err(|reason| RefusedCheckpoint::Signature { name: key.name().to_owned(), reason })
         };
         signed(&self.log)?.ok_or(RefusedCheckpoint::NotSigned)?;
         let mut cosigned_s = Vec::new();

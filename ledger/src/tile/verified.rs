@@ -93,9 +93,8 @@ impl VerifiedTiles {
         let whole = Span { start: 0, end: self.size };
         // Each of these nodes is in a partial tile, for a full tile would have its hash in the tile above.
         let peaks: Option<Vec<Hash>> = whole.nodes().map(|node| self.read(node)).collect();
-        let computed = peaks.map(|peaks| {
-            peaks.into_iter().rev().reduce(|right, left| node_hash(left, right)).unwrap_or(EMPTY_ROOT)
-        });
+        let computed = peaks
+            .map(|peaks| peaks.into_iter().rev().reduce(|right, left| node_hash(left, right)).unwrap_or(EMPTY_ROOT));
         if computed == Some(root) { Ok(()) } else { Err(TileError::RootMismatch) }
     }
 
