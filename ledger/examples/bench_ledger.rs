@@ -44,7 +44,7 @@ fn rate(for_so_long: Duration, mut work: impl FnMut()) -> f64 {
     loop {
         let begin = on_core();
         (0..batch).for_each(|_| work());
-        let taken = on_core() - begin;
+        let taken = on_core().saturating_sub(begin);
         if taken >= for_so_long {
             return f64::from(batch) / taken.as_secs_f64();
         }

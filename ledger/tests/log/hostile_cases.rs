@@ -95,7 +95,8 @@ pub const DUE: &[(&str, &str)] = &[
 ];
 
 /// One vector.
-pub fn case(name: &str, meaning: &str, check: &str, failure: &str, input: Value) -> Value {
+pub fn case(name: &str, meaning: &str, check: &str, failure: &str, input: impl Into<Value>) -> Value {
+    let input = input.into();
     json!({"name": name, "meaning": meaning, "check": check, "failure": failure, "input": input})
 }
 
@@ -380,7 +381,9 @@ fn tiles() -> Vec<Value> {
 fn edges() -> Vec<Value> {
     let leaves = leaves_cheaply(300);
     let mut edge = Edge::new();
-    leaves.iter().for_each(|&leaf| edge.push(leaf, |_, _| ()).unwrap());
+    for &leaf in &leaves {
+        edge.push(leaf, |_, _| ()).unwrap();
+    }
     let bytes = edge.to_bytes();
     let named = |name: &str, meaning: &str, failure: &str, bytes: &[u8]| {
         case(&format!("edge-{name}"), meaning, "edge", failure, json!({"edge": hex::encode(bytes)}))

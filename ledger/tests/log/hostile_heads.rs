@@ -367,16 +367,16 @@ fn event_proofs() -> Vec<Value> {
         named("other-index", "The next place in the block", "event-inclusion", &|proof| proof.index += 1),
         named("seal-as-event", "The place of the block's seal", "other-block", &|proof| proof.index = 296),
         named("block-before", "The header of the block before", "other-block", &|proof| {
-            proof.seal = log.blocks[1].seal
+            proof.seal = log.blocks[1].seal;
         }),
         named("seal-path", "The event's path for the header", "seal-inclusion", &|proof| {
-            proof.seal_inclusion = proof.inclusion.clone()
+            proof.seal_inclusion = proof.inclusion.clone();
         }),
         named("checkpoint-changed", "A head that was not signed", "signature-invalid", &|proof| {
-            proof.checkpoint = proof.checkpoint.replacen("297", "296", 1)
+            proof.checkpoint = proof.checkpoint.replacen("297", "296", 1);
         }),
         named("too-few-witnesses", "The log's signature alone", "quorum", &|proof| {
-            proof.checkpoint = log.note(&[]).to_string()
+            proof.checkpoint = log.note(&[]).to_string();
         }),
         extra("other-version", "Extra data of another version", "extra", &|extra| extra[17] = b'2'),
         extra("extra-cut", "Extra data that end in the header's path", "extra", &|extra| extra.truncate(200)),
