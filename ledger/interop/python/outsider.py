@@ -1,4 +1,4 @@
-"""A verifier that somebody outside could have written: from docs/LEDGER.md, with Python's own library and an Ed25519.
+"""A verifier as somebody outside could write it from docs/LEDGER.md, with Python's own library and an Ed25519.
 
     python ledger/interop/python/outsider.py
 
@@ -56,7 +56,7 @@ def climb(start, end, known, hashes):
     hash_ = known(start, end)
     if hash_ is not None:
         return hash_
-    if hash_ is None and end - start == 1 or not overlaps(start, end, known.first, known.end):
+    if not overlaps(start, end, known.first, known.end):
         need(hashes)
         return hashes.pop(0)
     middle = start + split(end - start)

@@ -5,6 +5,7 @@ mod corpus;
 mod fuzzed;
 mod golden_cases;
 mod heads;
+mod hostile_blocks;
 mod hostile_cases;
 mod hostile_heads;
 mod naive;

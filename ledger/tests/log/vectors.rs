@@ -17,7 +17,7 @@ use chartseal_ledger::tlog_proof::TlogProof;
 use chartseal_ledger::tree::{Proof, consistency, inclusion, range};
 use serde_json::Value;
 
-use crate::{golden_cases, hostile_cases, hostile_heads};
+use crate::{golden_cases, hostile_blocks, hostile_cases, hostile_heads};
 
 /// The file in the checkout that cargo tests: one target folder can serve two.
 pub fn path(file: &str) -> PathBuf {
@@ -154,7 +154,7 @@ fn golden_vectors_hold() {
 
 #[test]
 fn hostile_vectors_fail_as_they_say() {
-    let made: Vec<Value> = [hostile_cases::cases(), hostile_heads::cases()].concat();
+    let made: Vec<Value> = [hostile_cases::cases(), hostile_blocks::cases(), hostile_heads::cases()].concat();
     let vectors = frozen("must-fail.json", &Value::Array(made));
     let vectors = vectors.as_array().unwrap();
     let mut failures = BTreeSet::new();
