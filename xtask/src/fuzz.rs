@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the envelope's fuzz targets (`envelope/fuzz`), each for a bounded time.
+//! `cargo xtask fuzz`: the fuzz targets of the envelope and the ledger (`envelope/fuzz`, `ledger/fuzz`), each for a bounded time.
 //!
 //! libFuzzer through a pinned cargo-fuzz, without a sanitizer: there is no unsafe of ours to watch, every target states its own invariants, and so a stable
 //! toolchain is enough. The kept corpus is read and not written, unless that is asked for; the ordinary tests replay it too.
@@ -10,8 +10,8 @@ use std::process::Command;
 use crate::check::tools;
 use crate::process::{Failure, root, shown};
 
-/// The fuzz crate.
-const CRATE: &str = "envelope/fuzz";
+/// The fuzz crates. No two have a target of the same name.
+const CRATES: &[&str] = &["envelope/fuzz", "ledger/fuzz"];
 
 /// Longest input that is tried: longer ones lead nowhere new and take longer.
 const MAX_INPUT_BYTES: u32 = 4096;
@@ -19,15 +19,13 @@ const MAX_INPUT_BYTES: u32 = 4096;
 /// Fuzzes, and fails at the first input for which something does not hold.
 pub fn run(seconds: u32, only: &[String], keep: bool) -> Result<(), Failure> {
     let program = tools::cargo_fuzz()?;
-    let folder = root().join(CRATE);
-    let targets = targets(&folder.join("fuzz_targets"))?;
-    if let Some(unknown) = only.iter().find(|name| !targets.contains(name)) {
-        return Err(Failure::new(
-            format!("there is no fuzz target {unknown}"),
-            format!("one of {}", targets.join(", ")),
-        ));
+    let targets = targets()?;
+    if let Some(unknown) = only.iter().find(|name| !targets.iter().any(|(_, target)| target == *name)) {
+        let names: Vec<&str> = targets.iter().map(|(_, target)| target.as_str()).collect();
+        return Err(Failure::new(format!("there is no fuzz target {unknown}"), format!("one of {}", names.join(", "))));
     }
-    for target in targets.iter().filter(|target| only.is_empty() || only.contains(target)) {
+    for (fuzz_crate, target) in targets.iter().filter(|(_, target)| only.is_empty() || only.contains(target)) {
+        let folder = root().join(fuzz_crate);
         println!("fuzz    {target} ({seconds} s)");
         let found = scratch(target)?;
         let kept = folder.join("corpus").join(target);
@@ -43,15 +41,26 @@ pub fn run(seconds: u32, only: &[String], keep: bool) -> Result<(), Failure> {
             "-verbosity=0".to_owned(),
             "-print_final_stats=1".to_owned(),
         ]);
-        let advice =
-            format!("the input is in {CRATE}/artifacts/{target}: mend what fails, and keep the input in the corpus");
+        let advice = format!(
+            "the input is in {fuzz_crate}/artifacts/{target}: mend what fails, and keep the input in the corpus"
+        );
         shown(&mut command, &advice).map_err(|failure| failure.in_step(target))?;
     }
     Ok(())
 }
 
-/// The targets' names, in order.
-fn targets(folder: &Path) -> Result<Vec<String>, Failure> {
+/// Every crate's targets.
+fn targets() -> Result<Vec<(&'static str, String)>, Failure> {
+    let mut targets = Vec::new();
+    for &fuzz_crate in CRATES {
+        let names = names(&root().join(fuzz_crate).join("fuzz_targets"))?;
+        targets.extend(names.into_iter().map(|name| (fuzz_crate, name)));
+    }
+    Ok(targets)
+}
+
+/// The names of a crate's targets, in order.
+fn names(folder: &Path) -> Result<Vec<String>, Failure> {
     let failed = |error| Failure::new(format!("{}: {error}", folder.display()), "is this a whole checkout?");
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -85,11 +94,17 @@ mod tests {
 
     #[test]
     fn every_target_has_a_kept_corpus() {
-        let folder = root().join(CRATE);
-        let targets = targets(&folder.join("fuzz_targets")).expect("targets");
-        assert!(targets.len() >= 3, "{targets:?}");
-        for target in targets {
-            assert!(folder.join("corpus").join(&target).is_dir(), "{target} has no kept corpus");
+        let targets = targets().expect("targets");
+        let mut names: Vec<&str> = targets.iter().map(|(_, target)| target.as_str()).collect();
+        for fuzz_crate in CRATES {
+            assert!(targets.iter().filter(|(of, _)| of == fuzz_crate).count() >= 3, "{targets:?}");
         }
+        for (fuzz_crate, target) in &targets {
+            let corpus = root().join(fuzz_crate).join("corpus").join(target);
+            assert!(corpus.is_dir(), "{target} has no kept corpus");
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), targets.len(), "a name stands twice");
     }
 }
