@@ -96,6 +96,7 @@ fn answers(mut socket: impl Read + Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
     use std::thread;
 
@@ -135,9 +136,9 @@ mod tests {
             let listener = UnixListener::bind(&path).unwrap();
             let server = thread::spawn(move || {
                 let (mut client, _) = listener.accept().unwrap();
-                let mut question = [0; 4];
-                client.read_exact(&mut question).unwrap();
-                assert_eq!(&question, b"GET ");
+                let question = BufReader::new(&client).lines().map_while(Result::ok);
+                let question: Vec<String> = question.take_while(|line| !line.is_empty()).collect();
+                assert_eq!(question[0], "GET /_ping HTTP/1.1");
                 client.write_all(answer.as_bytes()).unwrap();
             });
             let found = Engine::first_of(&[format!("unix://{}", path.display())]);
