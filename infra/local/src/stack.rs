@@ -12,7 +12,7 @@ use crate::deploy::{Deployment, Outputs, deploy};
 use crate::emulator::Emulator;
 use crate::image::{Emulates, Image};
 use crate::scripts::{self, Answer};
-use crate::{Choice, Endpoint, Error, Workspace};
+use crate::{Choice, Endpoint, Engine, Error, Workspace};
 
 /// The stack's name on an emulator of our own.
 const STACK_NAME: &str = "chartseal";
@@ -78,19 +78,30 @@ impl LocalStack {
     /// Deploys to what the environment asks for: the endpoint of `AWS_ENDPOINT_URL`, or an emulator, as a process or in a container, that is
     /// started here and stopped when the value is dropped. Says which on standard error.
     pub fn start(workspace: &Workspace, options: &Options) -> Result<Self, Error> {
-        match Choice::from_environment(workspace)? {
-            Choice::Endpoint(endpoint) => {
-                endpoint.reach()?;
-                eprintln!("using the endpoint of AWS_ENDPOINT_URL: {}", endpoint.url);
-                return Self::deploy_to(workspace, options, endpoint, None);
-            }
-            Choice::Docker(image) if image.emulates() == Emulates::LocalStack => {
-                return Err(Error::NoApi { image: image.name().to_owned() });
-            }
-            Choice::Embedded | Choice::Docker(_) | Choice::Aws { .. } => {}
+        if let Choice::Endpoint(endpoint) = Self::asked_for(workspace)? {
+            eprintln!("using the endpoint of AWS_ENDPOINT_URL: {}", endpoint.url);
+            return Self::deploy_to(workspace, options, endpoint, None);
         }
         let emulator = Emulator::start(workspace)?;
         Self::deploy_to(workspace, options, emulator.endpoint().clone(), Some(emulator))
+    }
+
+    /// What [`LocalStack::start`] will take. Fails where that is absent or cannot run a vault: before anything is built for it.
+    pub fn asked_for(workspace: &Workspace) -> Result<Choice, Error> {
+        let choice = Choice::from_environment(workspace)?;
+        match &choice {
+            Choice::Embedded => {}
+            Choice::Endpoint(endpoint) => endpoint.reach()?,
+            Choice::Docker(image) if image.emulates() == Emulates::LocalStack => {
+                return Err(Error::NoApi { image: image.name().to_owned() });
+            }
+            Choice::Docker(image) => {
+                let engine = Engine::find()?;
+                eprintln!("the emulator will be in a container of {}, on {}", image.name(), engine.host());
+            }
+            Choice::Aws { .. } => return Err(Error::NotOnAws),
+        }
+        Ok(choice)
     }
 
     fn deploy_to(
