@@ -74,7 +74,9 @@ fn base(engine: &Engine, folder: &Path) -> Result<&'static str, Failure> {
     println!("pulling {BASE}");
     match within(docker(engine).args(["pull", "--quiet", BASE]), PULL_LIMIT)? {
         Some(pulled) if pulled.status.success() => return Ok(BASE),
-        Some(pulled) => println!("cannot be pulled: {}", pulled.stderr.trim().lines().last().unwrap_or("no reason given")),
+        Some(pulled) => {
+            println!("cannot be pulled: {}", pulled.stderr.trim().lines().last().unwrap_or("no reason given"))
+        }
         None => println!("not pulled within {} s", PULL_LIMIT.as_secs()),
     }
     if !there(OWN_BASE)? {
@@ -105,7 +107,8 @@ fn bootstrap(engine: &Engine, folder: &Path) -> Result<(), Failure> {
 /// The Debian mirror that apt uses here.
 fn mirror() -> Result<String, Failure> {
     let advice = "a base without a registry needs a Debian machine whose apt has a source of the main archive; else pull debian:trixie-slim";
-    let listed = quiet(Command::new("apt-get").args(["indextargets", "--format", SOURCE, "Created-By: Packages"]), advice)?;
+    let listed =
+        quiet(Command::new("apt-get").args(["indextargets", "--format", SOURCE, "Created-By: Packages"]), advice)?;
     main_archive(&listed.stdout).ok_or_else(|| Failure::new("apt has no source of Debian's main archive", advice))
 }
 
@@ -123,7 +126,15 @@ fn wheels(workspace: &Workspace, folder: &Path) -> Result<String, Failure> {
     remove(&wheels)?;
     create(&wheels)?;
     let mut fetch = Command::new(workspace.python());
-    fetch.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet", "--only-binary=:all:"]);
+    fetch.args([
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "download",
+        "--quiet",
+        "--only-binary=:all:",
+    ]);
     fetch.args(["--implementation", "cp", "--python-version", PYTHON]);
     fetch.args(MANYLINUX.map(|version| format!("--platform=manylinux{version}_{ARCH}")));
     fetch.arg("--dest").arg(&wheels).arg("--requirement").arg(workspace.scripts_dir().join("requirements.txt"));

@@ -57,7 +57,8 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
 
 /// The tests of the program that holds the container. It has a feature of its own, so `--workspace` leaves it out.
 fn holder() -> Result<(), Failure> {
-    let mut command = cargo(&["test", "--package", "chartseal-local", "--features", "docker", "--bin", "chartseal-container"]);
+    let mut command =
+        cargo(&["test", "--package", "chartseal-local", "--features", "docker", "--bin", "chartseal-container"]);
     shown(&mut command, "mend the test that fails above")
 }
 

@@ -54,7 +54,9 @@ pub enum Failure {
         image: String,
     },
     /// Our image is there, and old.
-    #[error("the image {image} was built from other requirements than infra/local/requirements.txt: build it anew with `cargo xtask image`")]
+    #[error(
+        "the image {image} was built from other requirements than infra/local/requirements.txt: build it anew with `cargo xtask image`"
+    )]
     OldImage {
         /// Its name.
         image: String,

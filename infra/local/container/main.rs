@@ -134,23 +134,17 @@ fn log(frame: &LogFrame) {
 
 /// Reads the parent's lines on a thread of its own: a read of standard input cannot be given up.
 fn listen() -> mpsc::UnboundedReceiver<Word> {
-    let (says, hears) = mpsc::unbounded_channel();
+    let (speaker, hears) = mpsc::unbounded_channel();
     thread::spawn(move || {
         let mut lines = io::stdin().lock().lines().map_while(Result::ok);
         let Some(plan) = lines.next() else { return };
-        let mut open = says.send(Word::Plan(plan)).is_ok();
-        let mut stays = false;
-        while open && !stays {
-            let word = match lines.next() {
-                Some(line) if line.trim() == STAY => Word::Stay,
-                Some(_) => continue,
-                None => Word::Gone,
-            };
-            stays = matches!(word, Word::Stay | Word::Gone);
-            open = says.send(word).is_ok();
+        let _nobody_hears = speaker.send(Word::Plan(plan));
+        let last = if lines.any(|line| line.trim() == STAY) { Word::Stay } else { Word::Gone };
+        let _nobody_hears = speaker.send(last);
+        // The end of this thread would end the conversation, too.
+        loop {
+            thread::park();
         }
-        // The other end must not take the end of this thread for the parent's.
-        thread::park();
     });
     hears
 }

@@ -39,10 +39,7 @@ impl Choice {
     }
 
     /// [`Choice::from_environment`] with another environment, and our own image's name.
-    fn read(
-        variable: impl Fn(&str) -> Option<String>,
-        ours: impl Fn() -> Result<Image, Error>,
-    ) -> Result<Self, Error> {
+    fn read(variable: impl Fn(&str) -> Option<String>, ours: impl Fn() -> Result<Image, Error>) -> Result<Self, Error> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let endpoint = Endpoint::read(&variable);
         let both = |stack: &str, other| Err(Error::TwoStacks { stack: stack.to_owned(), other });

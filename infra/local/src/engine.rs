@@ -110,7 +110,8 @@ mod tests {
         };
         assert_eq!(candidates(environment), ["unix:///somewhere"]);
         let hosts = candidates(|name| (name == "HOME").then(|| "/home/anna".to_owned()));
-        let usual = ["/var/run/docker.sock", "/home/anna/.docker/run/docker.sock", "/home/anna/.docker/desktop/docker.sock"];
+        let usual =
+            ["/var/run/docker.sock", "/home/anna/.docker/run/docker.sock", "/home/anna/.docker/desktop/docker.sock"];
         assert_eq!(hosts, usual.map(|path| format!("unix://{path}")));
     }
 
@@ -120,9 +121,12 @@ mod tests {
         let dead = folder.path().join("dead.sock");
         // A socket whose listener is gone: the file stays.
         drop(UnixListener::bind(&dead).unwrap());
-        let hosts = [format!("unix://{}", dead.display()), "tcp://10.0.0.1:2375".to_owned(), "ssh://anna@host".to_owned()];
+        let hosts =
+            [format!("unix://{}", dead.display()), "tcp://10.0.0.1:2375".to_owned(), "ssh://anna@host".to_owned()];
         let error = Engine::first_of(&hosts).unwrap_err().to_string();
-        for part in ["Connection refused", "another machine", "only unix:// and tcp://", "DOCKER_HOST", "unset CHARTSEAL_STACK"] {
+        for part in
+            ["Connection refused", "another machine", "only unix:// and tcp://", "DOCKER_HOST", "unset CHARTSEAL_STACK"]
+        {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(hosts.iter().all(|host| error.contains(host.as_str())), "{error}");
@@ -132,7 +136,9 @@ mod tests {
     fn a_socket_that_speaks_something_else_is_no_engine() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("some.sock");
-        for (answer, is_engine) in [("HTTP/1.1 200 OK\r\n\r\nOK", true), ("HTTP/1.1 403 Forbidden\r\n\r\n", false), ("", false)] {
+        for (answer, is_engine) in
+            [("HTTP/1.1 200 OK\r\n\r\nOK", true), ("HTTP/1.1 403 Forbidden\r\n\r\n", false), ("", false)]
+        {
             let listener = UnixListener::bind(&path).unwrap();
             let server = thread::spawn(move || {
                 let (mut client, _) = listener.accept().unwrap();

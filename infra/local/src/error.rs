@@ -87,7 +87,9 @@ pub enum Error {
         found: String,
     },
     /// Two variables ask for two stacks.
-    #[error("CHARTSEAL_STACK is {stack}, and {other} names another stack: unset {other}, or unset CHARTSEAL_STACK to use it")]
+    #[error(
+        "CHARTSEAL_STACK is {stack}, and {other} names another stack: unset {other}, or unset CHARTSEAL_STACK to use it"
+    )]
     TwoStacks {
         /// The value of `CHARTSEAL_STACK`.
         stack: String,
@@ -95,10 +97,14 @@ pub enum Error {
         other: &'static str,
     },
     /// `CHARTSEAL_IMAGE` without a container.
-    #[error("CHARTSEAL_IMAGE names an image, but no container is asked for: set CHARTSEAL_STACK=docker too, or unset it")]
+    #[error(
+        "CHARTSEAL_IMAGE names an image, but no container is asked for: set CHARTSEAL_STACK=docker too, or unset it"
+    )]
     ImageWithoutDocker,
     /// An image of neither emulator that we know how to start.
-    #[error("CHARTSEAL_IMAGE is {found}: its name has neither `ministack` nor `localstack` in it, so how to start it is not known; tag it so")]
+    #[error(
+        "CHARTSEAL_IMAGE is {found}: its name has neither `ministack` nor `localstack` in it, so how to start it is not known; tag it so"
+    )]
     UnknownImage {
         /// Its name.
         found: String,
@@ -136,7 +142,9 @@ pub enum Error {
     )]
     NotOnAws,
     /// `CHARTSEAL_STACK_FILE` names a file that describes no stack.
-    #[error("CHARTSEAL_STACK_FILE is {path}, which describes no stack ({source}): `cargo xtask up` writes one, or unset it")]
+    #[error(
+        "CHARTSEAL_STACK_FILE is {path}, which describes no stack ({source}): `cargo xtask up` writes one, or unset it"
+    )]
     StackFile {
         /// The file.
         path: PathBuf,

@@ -92,7 +92,8 @@ fn plan(workspace: &Workspace, image: &Image, endpoint: &Endpoint, port: u16) ->
             plan.files.insert(EMULATOR.to_owned(), workspace.scripts_dir().join("emulator.py"));
         }
         Emulates::LocalStack => {
-            let variables = [("GATEWAY_LISTEN", format!("0.0.0.0:{port}")), ("LOCALSTACK_HOST", format!("127.0.0.1:{port}"))];
+            let variables =
+                [("GATEWAY_LISTEN", format!("0.0.0.0:{port}")), ("LOCALSTACK_HOST", format!("127.0.0.1:{port}"))];
             plan.environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
         }
     }
@@ -146,7 +147,9 @@ mod tests {
         assert_eq!(plan.entrypoint.as_deref(), Some("/usr/bin/env"));
         assert_eq!(plan.arguments.first().map(String::as_str), Some("-i"));
         assert!(plan.arguments.ends_with(&["python3".to_owned(), EMULATOR.to_owned()]));
-        for variable in ["AWS_ENDPOINT_URL=http://127.0.0.1:4999", "GATEWAY_PORT=4999", "BIND_HOST=0.0.0.0", "AUTH=true"] {
+        for variable in
+            ["AWS_ENDPOINT_URL=http://127.0.0.1:4999", "GATEWAY_PORT=4999", "BIND_HOST=0.0.0.0", "AUTH=true"]
+        {
             assert!(plan.arguments.iter().any(|one| one == variable), "{variable}: {:?}", plan.arguments);
         }
         assert!(plan.files[EMULATOR].is_file());

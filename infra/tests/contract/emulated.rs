@@ -110,7 +110,8 @@ impl Subject for Emulated {
     }
 
     async fn started(&self, request: Id) -> usize {
-        let list = self.sfn.list_executions().state_machine_arn(self.made.state_machine()).send().await.expect("executions");
+        let list =
+            self.sfn.list_executions().state_machine_arn(self.made.state_machine()).send().await.expect("executions");
         list.executions.iter().filter(|execution| execution.name == request.to_string()).count()
     }
 }

@@ -73,7 +73,13 @@ impl Ground {
     pub fn call(&self, service: &str, version: &str, form: &[(&str, &str)]) -> (u16, String) {
         let global = service == "iam";
         let region = if global { IAM_REGION } else { &self.region };
-        let of_aws = || if global { "https://iam.amazonaws.com".to_owned() } else { format!("https://{service}.{region}.amazonaws.com") };
+        let of_aws = || {
+            if global {
+                "https://iam.amazonaws.com".to_owned()
+            } else {
+                format!("https://{service}.{region}.amazonaws.com")
+            }
+        };
         let url = format!("{}/", self.endpoint_url.clone().unwrap_or_else(of_aws));
         let pairs = form.iter().copied().chain([("Version", version)]);
         let body = pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&");
@@ -147,7 +153,9 @@ async fn account(endpoint_url: Option<String>) -> Result<Ground, Absent> {
     let account = element(&said, "Account").filter(|_| status == 200);
     ground.account = account.ok_or_else(|| Absent::Account { status, said: said.clone() })?.to_owned();
     match &ground.endpoint_url {
-        Some(url) => say(&format!("stack: {url}, which stands for AWS (account {}, {})", ground.account, ground.region)),
+        Some(url) => {
+            say(&format!("stack: {url}, which stands for AWS (account {}, {})", ground.account, ground.region))
+        }
         None => say(&format!("stack: AWS itself, account {}, {}", ground.account, ground.region)),
     }
     Ok(ground)

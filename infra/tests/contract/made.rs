@@ -94,7 +94,8 @@ impl Made {
     pub async fn as_role(&self, config: &SdkConfig) -> SdkConfig {
         // The functions' configuration leaves the clock to the clients; this provider wants it named.
         let timed = config.to_builder().time_source(SystemTimeSource::new()).build();
-        let provider = AssumeRoleProvider::builder(&self.things.role).session_name("contract").configure(&timed).build().await;
+        let provider =
+            AssumeRoleProvider::builder(&self.things.role).session_name("contract").configure(&timed).build().await;
         let role = config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         let client = s3(&role);
         settled("the role may list its bucket", async || {
