@@ -95,9 +95,8 @@ impl LocalStack {
             Choice::Docker(image) if image.emulates() == Emulates::LocalStack => {
                 return Err(Error::NoApi { image: image.name().to_owned() });
             }
-            Choice::Docker(image) => {
-                let engine = Engine::find()?;
-                eprintln!("the emulator will be in a container of {}, on {}", image.name(), engine.host());
+            Choice::Docker(_) => {
+                Engine::find()?;
             }
             Choice::Aws { .. } => return Err(Error::NotOnAws),
         }
