@@ -75,7 +75,7 @@ fn base(engine: &Engine, folder: &Path) -> Result<&'static str, Failure> {
     match within(docker(engine).args(["pull", "--quiet", BASE]), PULL_LIMIT)? {
         Some(pulled) if pulled.status.success() => return Ok(BASE),
         Some(pulled) => {
-            println!("cannot be pulled: {}", pulled.stderr.trim().lines().last().unwrap_or("no reason given"))
+            println!("cannot be pulled: {}", pulled.stderr.trim().lines().last().unwrap_or("no reason given"));
         }
         None => println!("not pulled within {} s", PULL_LIMIT.as_secs()),
     }
