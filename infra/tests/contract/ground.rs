@@ -151,10 +151,11 @@ async fn account(endpoint_url: Option<String>) -> Result<Ground, Absent> {
     let mut ground = Ground { region, account: String::new(), credentials, endpoint_url };
     let (status, said) = ground.call("sts", "2011-06-15", &[("Action", "GetCallerIdentity")]);
     let account = element(&said, "Account").filter(|_| status == 200);
-    ground.account = account.ok_or_else(|| Absent::Account { status, said: said.clone() })?.to_owned();
+    let account = account.ok_or_else(|| Absent::Account { status, said: said.clone() })?;
+    account.clone_into(&mut ground.account);
     match &ground.endpoint_url {
         Some(url) => {
-            say(&format!("stack: {url}, which stands for AWS (account {}, {})", ground.account, ground.region))
+            say(&format!("stack: {url}, which stands for AWS (account {}, {})", ground.account, ground.region));
         }
         None => say(&format!("stack: AWS itself, account {}, {}", ground.account, ground.region)),
     }

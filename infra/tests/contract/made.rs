@@ -333,9 +333,9 @@ async fn remove_bucket(client: &aws_sdk_s3::Client, bucket: &str, failures: &mut
         }
     }
     let uploads = failures.note(bucket, client.list_multipart_uploads().bucket(bucket).send().await);
-    for upload in uploads.iter().flat_map(|found| found.uploads()) {
-        let call = client.abort_multipart_upload().bucket(bucket).set_key(upload.key.clone());
-        failures.note(bucket, call.set_upload_id(upload.upload_id.clone()).send().await);
+    for upload in uploads.and_then(|found| found.uploads).unwrap_or_default() {
+        let call = client.abort_multipart_upload().bucket(bucket).set_key(upload.key);
+        failures.note(bucket, call.set_upload_id(upload.upload_id).send().await);
     }
     failures.note(bucket, client.delete_bucket().bucket(bucket).send().await);
 }
