@@ -1,7 +1,7 @@
 //! What an append costs: its calls to DynamoDB, and its time beside the same raw calls, on one emulator, in turns.
 //!
 //! One line of JSON for each figure: `{"name", "value", "unit", "limit", "ratio"}`. The emulator is the shared stack's
-//! (`CHARTSEAL_STACK_FILE`), that of `AWS_ENDPOINT_URL`, or one that is started here.
+//! (`CHARTSEAL_STACK_FILE`), or what `CHARTSEAL_STACK` and `AWS_ENDPOINT_URL` say (docs/TESTING.md).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,7 +24,7 @@ use chartseal_events::{Action, Bytes, Command, Id, Kid, Observation, StreamId, T
 use chartseal_infra::aws::{DynamoStore, SystemClock, Tables, config_for};
 use chartseal_infra::ports::Clock as _;
 use chartseal_infra::road::{Luggage, observe, take};
-use chartseal_local::{Emulator, Endpoint, Workspace, install, prerequisites};
+use chartseal_local::Place;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
@@ -70,25 +70,6 @@ impl Intercept for Counter {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// Where the emulator is; one that is started here lives as long as the second value.
-fn endpoint() -> Result<(Endpoint, Option<Emulator>), Failure> {
-    if let Ok(file) = std::env::var("CHARTSEAL_STACK_FILE") {
-        let mut stack: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
-        let endpoint: Endpoint = serde_json::from_value(stack["endpoint"].take())?;
-        endpoint.reach()?;
-        return Ok((endpoint, None));
-    }
-    if let Some(endpoint) = Endpoint::from_environment() {
-        endpoint.reach()?;
-        return Ok((endpoint, None));
-    }
-    prerequisites()?;
-    let workspace = Workspace::find()?;
-    install(&workspace)?;
-    let emulator = Emulator::start(&workspace)?;
-    Ok((emulator.endpoint().clone(), Some(emulator)))
 }
 
 /// The events table as `template.yaml` makes it.
@@ -229,7 +210,9 @@ async fn count_calls(sides: &mut Sides, operator: &SigningKey) -> Result<(u32, u
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    let (endpoint, _emulator) = endpoint()?;
+    // An emulator that is started here lives as long as this.
+    let place = Place::find()?;
+    let endpoint = place.endpoint();
     let (id, secret, token) = (&endpoint.access_key_id, &endpoint.secret_access_key, endpoint.session_token.clone());
     let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "bench"));
     let config = config_for(Some(Region::new(endpoint.region.clone())), Some(endpoint.url.clone()), credentials);

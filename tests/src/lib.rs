@@ -1,8 +1,8 @@
 //! The harness of the end-to-end stories: a deployed stack, people with wallets, hands that can do what only somebody behind the vault's back
 //! can, and a liar who stands between a person and the vault.
 //!
-//! Which stack: the one that `cargo xtask test` shares (`CHARTSEAL_STACK_FILE`), else the endpoint of `AWS_ENDPOINT_URL`, else an embedded emulator that
-//! is started here. One that was asked for and is not there fails; nothing is ever skipped.
+//! Which stack: the one that `cargo xtask test` shares (`CHARTSEAL_STACK_FILE`), else what `CHARTSEAL_STACK` and `AWS_ENDPOINT_URL` say, else an embedded
+//! emulator that is started here. One that was asked for and is not there fails; nothing is ever skipped.
 #![forbid(unsafe_code)]
 // A harness fails a test by panicking: that is what it is for.
 #![allow(clippy::missing_panics_doc)]

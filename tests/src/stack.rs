@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use chartseal_cli::{Client, Passphrase, Vault, Wallet, WalletFile};
 use chartseal_local::{
-    Deployment, Endpoint, LocalStack, Options, Outputs, Workspace, build, deploy, install, prerequisites,
+    Deployment, Endpoint, LocalStack, Options, Outputs, Workspace, build, deploy, install, prerequisites, shared_file,
 };
 use serde::Deserialize;
 
@@ -40,8 +40,8 @@ impl Stack {
     /// The stack with the template's parameters.
     pub fn usual() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| match std::env::var_os("CHARTSEAL_STACK_FILE") {
-            Some(file) => Self::shared(Path::new(&file)),
+        STACK.get_or_init(|| match shared_file() {
+            Some(file) => Self::shared(&file),
             None => Self::own(),
         })
     }

@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod demo;
 mod fuzz;
+mod image;
 mod interop;
 mod interrupt;
 mod process;
@@ -51,6 +52,8 @@ enum Task {
     },
     /// Start a local stack that stays
     Up,
+    /// Build the emulator's container image, for `CHARTSEAL_STACK=docker`
+    Image,
     /// Stop the stack that `up` or `demo --keep` left
     Down,
     /// Invoke the payloads of events/samples with `cargo lambda invoke` and check what they are answered
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Task::Demo { json, record, keep } => demo::run(&demo::Options { json, record, keep }),
         Task::Test { arguments } => test::run(&arguments),
         Task::Up => stack::up(),
+        Task::Image => image::run(),
         Task::Down => stack::down(),
         Task::Samples { only } => samples::run(&only),
         Task::Check { only } => check::run(&only),

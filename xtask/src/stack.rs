@@ -19,6 +19,8 @@ impl From<Error> for Failure {
         let advice = match &error {
             Error::Prerequisites(_) => "install what is listed, then run it again".to_owned(),
             Error::Step { advice, .. } => advice.clone(),
+            Error::NoEngine { .. } => "one that is asked for and absent is never skipped".to_owned(),
+            Error::NotOnAws | Error::NoApi { .. } => "docs/TESTING.md says what runs where".to_owned(),
             Error::Deploy { advice, cause, stack_name } => {
                 return Self::new(format!("deploying {stack_name} failed: {cause}"), advice.clone());
             }
@@ -32,6 +34,8 @@ impl From<Error> for Failure {
 pub fn prepare() -> Result<(Workspace, PathBuf), Failure> {
     prerequisites()?;
     let workspace = Workspace::find()?;
+    // What is absent is told before minutes of building.
+    LocalStack::asked_for(&workspace)?;
     install(&workspace)?;
     let binaries = build(&workspace)?;
     Ok((workspace, binaries))

@@ -41,7 +41,11 @@ impl Endpoint {
 
     /// The endpoint named by `AWS_ENDPOINT_URL`, with the environment's credentials where it has some; `None` where it is not set.
     pub fn from_environment() -> Option<Self> {
-        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        Self::read(&|name| env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    /// [`Endpoint::from_environment`] with another environment.
+    pub(crate) fn read(read: &impl Fn(&str) -> Option<String>) -> Option<Self> {
         let mut endpoint = Self::emulated(read("AWS_ENDPOINT_URL")?);
         if let Some(region) = read("AWS_REGION").or_else(|| read("AWS_DEFAULT_REGION")) {
             endpoint.region = region;

@@ -77,6 +77,80 @@ pub enum Error {
         /// The last failure.
         cause: String,
     },
+    /// `CHARTSEAL_STACK` names no kind of stack.
+    #[error(
+        "CHARTSEAL_STACK is {found}: it is embedded (or nothing) for the emulator as a process, docker for the emulator in a container, or \
+         aws for a real account"
+    )]
+    UnknownStack {
+        /// Its value.
+        found: String,
+    },
+    /// Two variables ask for two stacks.
+    #[error(
+        "CHARTSEAL_STACK is {stack}, and {other} names another stack: unset {other}, or unset CHARTSEAL_STACK to use it"
+    )]
+    TwoStacks {
+        /// The value of `CHARTSEAL_STACK`.
+        stack: String,
+        /// The other variable.
+        other: &'static str,
+    },
+    /// `CHARTSEAL_IMAGE` without a container.
+    #[error(
+        "CHARTSEAL_IMAGE names an image, but no container is asked for: set CHARTSEAL_STACK=docker too, or unset it"
+    )]
+    ImageWithoutDocker,
+    /// An image of neither emulator that we know how to start.
+    #[error(
+        "CHARTSEAL_IMAGE is {found}: its name has neither `ministack` nor `localstack` in it, so how to start it is not known; tag it so"
+    )]
+    UnknownImage {
+        /// Its name.
+        found: String,
+    },
+    /// `requirements.txt` does not pin the emulator.
+    #[error("{path} has no line `ministack[full]==VERSION`: the image is named after that version")]
+    NoPin {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No container engine answers.
+    #[error(
+        "CHARTSEAL_STACK is docker, but no container engine answers:\n{}\n\
+         Start one (Debian and Ubuntu: `apt install docker.io`, then `systemctl start docker`), name its socket in DOCKER_HOST \
+         (`unix:///run/docker.sock`), or unset CHARTSEAL_STACK to use the embedded emulator",
+        .tried.iter().map(|line| format!("  - {line}")).collect::<Vec<_>>().join("\n")
+    )]
+    NoEngine {
+        /// Each address that was asked, and what came of it.
+        tried: Vec<String>,
+    },
+    /// The image's emulator cannot run the whole stack.
+    #[error(
+        "a vault cannot be deployed in {image}: LocalStack's community image has no API Gateway v2, and runs functions only in further containers. \
+         The contract of the adapters runs there: `cargo test -p chartseal-infra --test contract`. For everything, unset CHARTSEAL_IMAGE"
+    )]
+    NoApi {
+        /// The image.
+        image: String,
+    },
+    /// `CHARTSEAL_STACK=aws` where an emulator is needed.
+    #[error(
+        "CHARTSEAL_STACK is aws: on a real account the contract of the adapters runs, and nothing else here: \
+         `cargo test -p chartseal-infra --test contract`. A vault on AWS is deployed with SAM (docs/DEPLOY.md)"
+    )]
+    NotOnAws,
+    /// `CHARTSEAL_STACK_FILE` names a file that describes no stack.
+    #[error(
+        "CHARTSEAL_STACK_FILE is {path}, which describes no stack ({source}): `cargo xtask up` writes one, or unset it"
+    )]
+    StackFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not what was expected.
+        source: serde_json::Error,
+    },
     /// A stack that stays is already up.
     #[error("a local stack is already up at {endpoint}: use it, or stop it first with `cargo xtask down`")]
     AlreadyUp {

@@ -68,7 +68,6 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let start = Instant::now();
     eprintln!("building {} functions and the client (release)", FUNCTIONS.len());
     let mut command = cargo();
-    let program = command.get_program().to_string_lossy().into_owned();
     command.current_dir(workspace.root()).args([
         "build",
         "--release",
@@ -79,6 +78,15 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     for function in FUNCTIONS {
         command.args(["--package", &format!("chartseal-{function}")]);
     }
+    let binaries = binaries_of(&mut command, "building the functions")?;
+    let folder = folder_of(&binaries)?;
+    eprintln!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.display());
+    Ok(folder)
+}
+
+/// Runs a `cargo build` that tells of its artifacts in JSON; the binaries by the names of their targets. Cargo's progress is shown.
+pub(crate) fn binaries_of(command: &mut Command, step: &'static str) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(Error::spawn(program.clone()))?;
     let mut binaries = BTreeMap::new();
@@ -93,11 +101,9 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let status = child.wait().map_err(Error::spawn(program))?;
     if !status.success() {
         let advice = "the compiler's message is above".to_owned();
-        return Err(Error::Step { step: "building the functions", status: status.to_string(), advice });
+        return Err(Error::Step { step, status: status.to_string(), advice });
     }
-    let folder = folder_of(&binaries)?;
-    eprintln!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.display());
-    Ok(folder)
+    Ok(binaries)
 }
 
 /// The one folder that holds every binary we asked for.

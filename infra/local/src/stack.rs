@@ -1,4 +1,4 @@
-//! A deployed stack, on the emulator we start or on the endpoint the user named.
+//! A deployed stack, on the emulator we start or on the endpoint the user named ([`Choice`]).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::deploy::{Deployment, Outputs, deploy};
 use crate::emulator::Emulator;
+use crate::image::{Emulates, Image};
 use crate::scripts::{self, Answer};
-use crate::{Endpoint, Error, Workspace};
+use crate::{Choice, Endpoint, Engine, Error, Workspace};
 
 /// The stack's name on an emulator of our own.
 const STACK_NAME: &str = "chartseal";
@@ -66,22 +67,40 @@ pub struct Invocation {
 struct State {
     group: i32,
     folder: PathBuf,
+    #[serde(default)]
+    image: Option<Image>,
     endpoint: Endpoint,
     stack_name: String,
     outputs: Outputs,
 }
 
 impl LocalStack {
-    /// Deploys to the endpoint of `AWS_ENDPOINT_URL` when that is set, else to an emulator that is started here and stopped when
-    /// the value is dropped. Says which on standard error.
+    /// Deploys to what the environment asks for: the endpoint of `AWS_ENDPOINT_URL`, or an emulator, as a process or in a container, that is
+    /// started here and stopped when the value is dropped. Says which on standard error.
     pub fn start(workspace: &Workspace, options: &Options) -> Result<Self, Error> {
-        if let Some(endpoint) = Endpoint::from_environment() {
-            endpoint.reach()?;
+        if let Choice::Endpoint(endpoint) = Self::asked_for(workspace)? {
             eprintln!("using the endpoint of AWS_ENDPOINT_URL: {}", endpoint.url);
             return Self::deploy_to(workspace, options, endpoint, None);
         }
         let emulator = Emulator::start(workspace)?;
         Self::deploy_to(workspace, options, emulator.endpoint().clone(), Some(emulator))
+    }
+
+    /// What [`LocalStack::start`] will take. Fails where that is absent or cannot run a vault: before anything is built for it.
+    pub fn asked_for(workspace: &Workspace) -> Result<Choice, Error> {
+        let choice = Choice::from_environment(workspace)?;
+        match &choice {
+            Choice::Embedded => {}
+            Choice::Endpoint(endpoint) => endpoint.reach()?,
+            Choice::Docker(image) if image.emulates() == Emulates::LocalStack => {
+                return Err(Error::NoApi { image: image.name().to_owned() });
+            }
+            Choice::Docker(_) => {
+                Engine::find()?;
+            }
+            Choice::Aws { .. } => return Err(Error::NotOnAws),
+        }
+        Ok(choice)
     }
 
     fn deploy_to(
@@ -101,7 +120,7 @@ impl LocalStack {
     pub fn attach(workspace: &Workspace) -> Result<Option<Self>, Error> {
         let path = workspace.state_file();
         let found = read_state(&path)?.and_then(|state| {
-            let emulator = Emulator::attach(state.endpoint.clone(), state.folder, state.group)?;
+            let emulator = Emulator::attach(state.endpoint.clone(), state.folder, state.group, state.image)?;
             Some((emulator, state.endpoint, state.stack_name, state.outputs))
         });
         let Some((emulator, endpoint, stack_name, outputs)) = found else { return Ok(None) };
@@ -122,6 +141,7 @@ impl LocalStack {
         let state = State {
             group: emulator.group(),
             folder: emulator.folder().to_path_buf(),
+            image: emulator.image().cloned(),
             endpoint: self.endpoint.clone(),
             stack_name: self.stack_name.clone(),
             outputs: self.outputs.clone(),

@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chartseal_local::{Emulator, Workspace, install, prerequisites};
+use chartseal_local::{Emulator, LocalStack, Workspace, install, prerequisites};
 
-/// How long a killed emulator may take to stop listening.
-const GONE_LIMIT: Duration = Duration::from_secs(5);
+/// How long an ended emulator may take to stop listening: a container is removed first.
+const GONE_LIMIT: Duration = Duration::from_secs(30);
 /// What the other process prints before its emulator's address.
 const MARK: &str = "emulator at ";
 
@@ -53,6 +53,47 @@ fn two_run_side_by_side_and_each_stops_alone() {
 
     drop(second);
     assert!(!listens(&other));
+}
+
+#[test]
+fn an_engine_that_was_asked_for_and_does_not_answer_fails_with_what_to_do() {
+    workspace();
+    let asked = |variables: &[(&str, &str)]| {
+        let mut other = Command::new(env::current_exe().unwrap());
+        other.args(["--exact", "asks_for_an_emulator", "--ignored", "--nocapture"]).stdin(Stdio::null());
+        for name in ["CHARTSEAL_STACK", "CHARTSEAL_IMAGE", "CHARTSEAL_STACK_FILE", "AWS_ENDPOINT_URL"] {
+            other.env_remove(name);
+        }
+        let output = other.envs(variables.iter().copied()).output().unwrap();
+        assert!(!output.status.success(), "it was not skipped: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let nowhere = "unix:///nowhere/engine.sock";
+    let said = asked(&[("CHARTSEAL_STACK", "docker"), ("DOCKER_HOST", nowhere)]);
+    for part in
+        ["no container engine answers", nowhere, "No such file", "apt install docker.io", "unset CHARTSEAL_STACK"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = asked(&[("CHARTSEAL_STACK", "aws")]);
+    assert!(said.contains("the contract of the adapters runs, and nothing else here"), "{said}");
+    let said = asked(&[("CHARTSEAL_STACK", "podman")]);
+    assert!(said.contains("CHARTSEAL_STACK is podman"), "{said}");
+    let localstack = ("CHARTSEAL_IMAGE", "localstack/localstack:4.5");
+    let said = asked(&[("CHARTSEAL_STACK", "docker"), localstack, ("DOCKER_HOST", nowhere)]);
+    assert!(said.contains("a vault cannot be deployed in localstack/localstack:4.5"), "{said}");
+}
+
+#[test]
+#[ignore = "the other process of an_engine_that_was_asked_for_and_does_not_answer_fails_with_what_to_do"]
+fn asks_for_an_emulator() {
+    let workspace = workspace();
+    let vault = LocalStack::asked_for(&workspace).map(|_| ());
+    let emulator = Emulator::start(&workspace).and_then(Emulator::stop);
+    for outcome in [&vault, &emulator] {
+        println!("{}", outcome.as_ref().map_or_else(ToString::to_string, |()| "it is there".to_owned()));
+    }
+    assert!(vault.and(emulator).is_ok(), "as it must where it is absent");
 }
 
 #[test]

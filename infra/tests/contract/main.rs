@@ -1,18 +1,21 @@
 //! The contract of the ports: the same tests on the twins in memory and on the real adapters against the emulator; and on the real adapters
 //! against others' implementations of DynamoDB and KMS (`opinions`).
 //!
-//! The emulator is the shared stack's (`CHARTSEAL_STACK_FILE`), that of `AWS_ENDPOINT_URL`, or one that is started here. One that is asked
-//! for and absent fails the tests; nothing is ever skipped. Every test has tables, a bucket and keys of its own.
+//! The emulator is the shared stack's (`CHARTSEAL_STACK_FILE`), or what `CHARTSEAL_STACK` and `AWS_ENDPOINT_URL` say (docs/TESTING.md): a real account,
+//! too. What is asked for and absent fails the tests; nothing is ever skipped. Every test has tables, a bucket and keys of its own.
 
 mod blobs;
 mod emulated;
+mod ground;
 mod index;
 mod keys;
 mod log;
 mod lossy;
+mod made;
 mod model;
 mod opinions;
 mod parts;
+mod removed;
 mod streams;
 mod subject;
 mod work;

@@ -24,7 +24,7 @@ use chartseal_infra::ports::Clock as _;
 use winterbaume_core::MockAws;
 use winterbaume_kms::KmsService;
 
-use crate::emulated::{create_tables, symmetric_key, unique};
+use crate::emulated::{create_tables, unique};
 use crate::subject::Subject;
 
 /// Runs each test on the opinions named with it.
@@ -52,6 +52,10 @@ pub struct Opinion {
     data_keys: KmsDataKeys,
     opener: KmsDataKeyOpener,
     search_keys: KmsSearchKeys,
+}
+
+async fn symmetric_key(client: &aws_sdk_kms::Client) -> String {
+    client.create_key().send().await.expect("a key").key_metadata.expect("metadata").arn.expect("an ARN")
 }
 
 impl Opinion {

@@ -47,7 +47,7 @@ fn text(value: &str) -> AttributeValue {
 /// A token that nobody else has.
 fn unique() -> String {
     // At most 36 characters are one.
-    crate::emulated::unique().trim_start_matches("contract-").to_owned()
+    crate::emulated::unique().trim_start_matches("chartseal-contract-").to_owned()
 }
 
 /// A put of `(stream, seq)` with a word in it, where nothing is yet; refused, it shows what is.

@@ -13,7 +13,7 @@ use chartseal_infra::ports::{
 };
 
 use super::{Opinion, on};
-use crate::emulated::symmetric_key;
+use super::symmetric_key;
 use crate::subject::{Subject as _, id};
 
 /// Most bytes that KMS looks at ("Decrypt", AWS KMS API Reference: `CiphertextBlob`).
