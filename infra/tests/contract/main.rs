@@ -15,35 +15,19 @@ mod subject;
 mod work;
 mod workflow;
 
-/// Runs each test on the twins in memory and on the emulator; those of the bucket on its failing twin, too, which here fails nothing.
+/// Runs each test on the twins in memory, on the twins that can fail and here fail nothing, and on the emulator.
 macro_rules! contract {
-    ({ $($module:ident: $($test:ident),+;)+ } failing { $($failing:ident: $($of_failing:ident),+;)+ }) => {
-        contract! { $($module: $($test),+;)+ $($failing: $($of_failing),+;)+ }
-
-        mod failing {
-            $(mod $failing {
-                $(#[tokio::test]
-                async fn $of_failing() {
-                    crate::$failing::$of_failing(&crate::subject::Memory::failing()).await;
-                })+
-            })+
-        }
-    };
     ($($module:ident: $($test:ident),+;)+) => {
-        mod memory {
+        contract! { @ memory, crate::subject::Memory::new(); $($module: $($test),+;)+ }
+        contract! { @ failing, crate::subject::Memory::failing(); $($module: $($test),+;)+ }
+        contract! { @ emulator, crate::emulated::Emulated::new().await; $($module: $($test),+;)+ }
+    };
+    (@ $name:ident, $subject:expr; $($module:ident: $($test:ident),+;)+) => {
+        mod $name {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $test() {
-                    crate::$module::$test(&crate::subject::Memory::new()).await;
-                })+
-            })+
-        }
-
-        mod emulator {
-            $(mod $module {
-                $(#[tokio::test]
-                async fn $test() {
-                    crate::$module::$test(&crate::emulated::Emulated::new().await).await;
+                    crate::$module::$test(&$subject).await;
                 })+
             })+
         }
@@ -51,26 +35,23 @@ macro_rules! contract {
 }
 
 contract! {
-    {
-        streams:
-            a_race_has_one_winner, a_race_of_transactions_leaves_nothing_of_the_losers, our_own_write_is_recognised,
-            all_or_nothing, keys_are_never_overwritten, a_long_stream_is_loaded_whole_and_in_order,
-            the_tail_begins_where_it_was_asked_to, events_are_fetched_in_the_order_asked_for, sweeps_find_events_by_time,
-            private_values_and_keys_stand_beside_their_event;
-        index: a_list_is_paged_newest_first, a_cursor_that_is_not_ours_gives_the_first_page, adding_and_removing_again_changes_nothing;
-        work:
-            a_limit_holds_under_concurrency, what_is_due_comes_oldest_first, a_newer_task_token_replaces_the_older,
-            the_sweep_never_goes_back;
-        keys: a_data_key_opens_under_its_own_context_alone, the_first_search_key_is_kept, the_log_key_is_an_ed25519_key;
-        workflow: a_request_has_one_workflow, a_workflow_is_told_once;
-    } failing {
-        blobs:
-            only_the_announced_bytes_are_taken_and_only_once, a_presigned_call_ends, a_pinned_version_stays_what_it_was,
-            deleting_a_version_leaves_nothing;
-        parts:
-            a_part_takes_its_own_bytes_and_no_others, a_parts_address_ends, parts_are_listed_by_number,
-            a_body_is_put_together_of_its_parts_once, an_object_that_is_there_stays_what_it_was, one_part_is_not_one_put,
-            parts_that_are_not_there_make_no_object, an_upload_is_of_one_key, aborting_ends_every_upload_of_exactly_this_key,
-            uploads_of_exactly_this_key_are_counted_as_far_as_asked, one_abort_takes_so_many_uploads_and_says_that_there_are_more;
-    }
+    streams:
+        a_race_has_one_winner, a_race_of_transactions_leaves_nothing_of_the_losers, our_own_write_is_recognised,
+        all_or_nothing, keys_are_never_overwritten, a_long_stream_is_loaded_whole_and_in_order,
+        the_tail_begins_where_it_was_asked_to, events_are_fetched_in_the_order_asked_for, sweeps_find_events_by_time,
+        private_values_and_keys_stand_beside_their_event;
+    index: a_list_is_paged_newest_first, a_cursor_that_is_not_ours_gives_the_first_page, adding_and_removing_again_changes_nothing;
+    work:
+        a_limit_holds_under_concurrency, what_is_due_comes_oldest_first, a_newer_task_token_replaces_the_older,
+        the_sweep_never_goes_back;
+    keys: a_data_key_opens_under_its_own_context_alone, the_first_search_key_is_kept, the_log_key_is_an_ed25519_key;
+    workflow: a_request_has_one_workflow, a_workflow_is_told_once;
+    blobs:
+        only_the_announced_bytes_are_taken_and_only_once, a_presigned_call_ends, a_pinned_version_stays_what_it_was,
+        deleting_a_version_leaves_nothing;
+    parts:
+        a_part_takes_its_own_bytes_and_no_others, a_parts_address_ends, parts_are_listed_by_number,
+        a_body_is_put_together_of_its_parts_once, an_object_that_is_there_stays_what_it_was, one_part_is_not_one_put,
+        parts_that_are_not_there_make_no_object, an_upload_is_of_one_key, aborting_ends_every_upload_of_exactly_this_key,
+        uploads_of_exactly_this_key_are_counted_as_far_as_asked, one_abort_takes_so_many_uploads_and_says_that_there_are_more;
 }
