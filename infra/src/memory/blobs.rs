@@ -11,7 +11,7 @@ use super::parts::Assembled;
 use super::{MemoryVault, World};
 use crate::layout::{MAX_PRESIGN_S, SHA256_HEADER};
 use crate::ports::{
-    Aborted, BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart,
+    Aborted, BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart,
 };
 
 const SCHEME: &str = "memory://blobs/";

@@ -1,0 +1,130 @@
+//! How it ends: what is there when nothing is due any more, and whether two worlds came to the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartseal_events::state::{AnnouncedStatus, RequestState};
+use chartseal_events::{EventRef, Id, StreamId};
+use chartseal_infra::BlobKey;
+
+use super::{Breach, Invariant, check};
+use crate::world::World;
+
+/// Everything that a vault holds, but for times, nonces, counters, and what is still under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stock {
+    streams: BTreeMap<String, Vec<&'static str>>,
+    index: BTreeMap<String, BTreeSet<(String, u64, u32)>>,
+    keys: BTreeSet<String>,
+    private: BTreeSet<String>,
+    objects: BTreeMap<String, usize>,
+    workflows: BTreeSet<String>,
+    told: BTreeSet<String>,
+}
+
+impl Stock {
+    /// Of a world, with the ids that clients know by their names there: two runs of a story make different ids.
+    pub fn of(world: &World) -> Self {
+        let mut names: Vec<(String, &str)> =
+            world.cast.ids.iter().map(|(name, id)| (id.to_string(), *name)).collect();
+        for (name, wallet) in &world.cast.wallets {
+            if wallet.act.is_some() {
+                names.push((wallet.person().to_string(), *name));
+            }
+        }
+        for (name, body) in &world.cast.bodies {
+            names.push((body.announcement.message_id.to_string(), *name));
+        }
+        let named = |text: String| names.iter().fold(text, |text, (id, name)| text.replace(id.as_str(), name));
+        let vault = &world.vault;
+        let mut streams: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+        for event in vault.events() {
+            let stream = event.at.stream;
+            // Which of a provider's search streams it is, a random id says.
+            let name = match stream {
+                StreamId::Search { provider, .. } => format!("search/{provider}"),
+                stream => stream.to_string(),
+            };
+            streams.entry(named(name)).or_insert_with(|| vault.types(stream));
+        }
+        let entries = |entries: Vec<chartseal_infra::ports::IndexEntry>| {
+            entries.into_iter().map(|entry| (named(entry.event.stream.to_string()), entry.event.seq, entry.version)).collect()
+        };
+        let index = vault.index().into_iter().filter(|(_, list)| !list.is_empty());
+        let keys = vault.keys().into_iter().map(|key| match key {
+            chartseal_infra::ports::KeyItem::Wrapped { record, version, .. } => format!("{record}/{version}"),
+            chartseal_infra::ports::KeyItem::Header { record, version, message_id, .. } => {
+                format!("{record}/{version}/{message_id}")
+            }
+        });
+        let place = |place: EventRef| match place.stream {
+            StreamId::Search { provider, .. } => format!("search/{provider}"),
+            _ => place.to_string(),
+        };
+        let of_token = |token: &str| token.rsplit(' ').next().unwrap_or_default().to_owned();
+        Self {
+            index: index.map(|(name, list)| (named(name), entries(list))).collect(),
+            keys: keys.map(named).collect(),
+            private: vault.private_parts().into_keys().map(|at| named(place(at))).collect(),
+            objects: vault.blob_heads().into_iter().map(|(key, heads)| (named(key), heads.len())).collect(),
+            workflows: vault.workflow_starts().into_iter().map(|id: Id| named(id.to_string())).collect(),
+            told: vault
+                .told()
+                .iter()
+                .map(|(token, output)| named(format!("{}: {}", of_token(token), output["decision"])))
+                .collect(),
+            streams,
+        }
+    }
+
+    /// Whether another world came to the same.
+    pub fn same(&self, other: &Self) -> Result<(), Breach> {
+        if self == other { Ok(()) } else { Err(Breach::new(Invariant::End, format!("{self:#?}\nfor\n{other:#?}"))) }
+    }
+}
+
+/// Lets all deadlines pass. Then nothing is open, and nothing is left that nobody needs.
+pub async fn check_drained(mut world: World) -> Result<(), Breach> {
+    world.drain().await?;
+    check(&mut world)?;
+    let genesis = world.known.genesis;
+    if genesis.is_none() {
+        return Ok(());
+    }
+    let vault = &world.vault;
+    if let Some((key, _)) = vault.unfinished_uploads().first() {
+        return Err(Breach::new(Invariant::Orphans, format!("an unfinished upload of {key}")));
+    }
+    let mut pinned: BTreeMap<String, String> = BTreeMap::new();
+    let streams: BTreeSet<StreamId> = vault.events().iter().map(|event| event.at.stream).collect();
+    for stream in streams {
+        use chartseal_events::state::{History, State};
+        let events: Vec<_> = vault.events().into_iter().filter(|event| event.at.stream == stream).collect();
+        let state = History::fold(stream, &events).ok().and_then(|history| history.state);
+        match state {
+            Some(State::Record(record)) => {
+                for (number, version) in (1u32..).zip(&record.versions) {
+                    if version.announced.values().any(|run| run.status == AnnouncedStatus::Pending) {
+                        return Err(Breach::new(Invariant::Due, format!("{stream}: an announcement is still waited for")));
+                    }
+                    if let Some(uploaded) = &version.uploaded {
+                        let key = BlobKey { record: record.id, version: number, announced: uploaded.announced };
+                        pinned.insert(key.to_string(), uploaded.version_id.clone());
+                    }
+                }
+            }
+            Some(State::Request(request)) => {
+                if request.state.is_open() || matches!(request.state, RequestState::Approved { .. }) {
+                    return Err(Breach::new(Invariant::Due, format!("{stream} has not ended")));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (key, heads) in vault.blob_heads() {
+        let ids: Vec<&str> = heads.iter().map(|head| head.version_id.as_str()).collect();
+        if pinned.get(&key).is_none_or(|id| ids != [id.as_str()]) {
+            return Err(Breach::new(Invariant::Orphans, format!("{key}: {ids:?}")));
+        }
+    }
+    Ok(())
+}
