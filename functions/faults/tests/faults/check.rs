@@ -5,19 +5,21 @@ mod beside;
 mod end;
 mod events;
 mod hints;
+mod sound;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use chartseal_events::event::Event;
-use chartseal_events::evidence::{Evidence, Sound};
-use chartseal_events::{Command, EventRef, Hash, Id, Kid, StreamId};
+use chartseal_events::event::{Event, StoredEvent};
+use chartseal_events::{Command, EventRef, Hash, Id, Kid, View};
 use chartseal_infra::memory::MemoryVault;
 
 use crate::world::World;
 
 pub use answers::{check_release, told_by};
 pub use end::{Stock, check_drained};
+pub use sound::{Checked, check_evidence};
 
 /// What was broken: the invariants by their numbers in docs/EVENT-LOG.md, and what else is promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +84,8 @@ pub struct Known {
     pub commands: BTreeMap<(Kid, Id), Heard>,
     /// Events that were stored at some time, with the leaf hash of each.
     pub stored: BTreeMap<EventRef, Hash>,
+    /// Those of them that were checked, by leaf hash. It covers all that an event rests on, so none has to be checked again.
+    pub checked: Arc<BTreeMap<Hash, Arc<Checked>>>,
 }
 
 /// What was heard of a command.
@@ -92,6 +96,11 @@ pub struct Heard {
 }
 
 impl Known {
+    /// What the bytes say.
+    pub fn open(&self, stored: &StoredEvent) -> Option<Arc<Checked>> {
+        self.checked.get(&stored.leaf).cloned().or_else(|| Checked::of(stored).map(Arc::new))
+    }
+
     /// Notes the answer to a command.
     pub fn heard(&mut self, command: &Command, answer: &chartseal_http::Answer) {
         let heard = self.commands.entry((command.kid(), command.claims.jti)).or_default();
@@ -106,14 +115,16 @@ impl Known {
 pub struct Facts<'a> {
     pub world: &'a World,
     pub vault: &'a MemoryVault,
-    /// Every stream, checked.
-    pub sound: Sound,
+    /// Every event, by place.
+    pub events: BTreeMap<EventRef, Arc<Checked>>,
+    /// Every stream as it is now.
+    pub view: View,
 }
 
 impl Facts<'_> {
-    /// Every event.
+    /// Every event, in order.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.sound.events.values().flatten()
+        self.events.values().map(|checked| &checked.event)
     }
 }
 
@@ -122,19 +133,10 @@ pub fn check(world: &mut World) -> Result<(), Breach> {
     let vault = world.vault.clone();
     let stored = vault.events();
     events::check_kept(&world.known, &stored)?;
+    let (events, view) = sound::check_sound(&world.known, &stored)?;
     world.known.stored = stored.iter().map(|event| (event.at, event.leaf)).collect();
-    let Some(genesis) = world.known.genesis else {
-        return if stored.is_empty() { Ok(()) } else { Err(Breach::new(Invariant::Answer, "no genesis was heard of")) };
-    };
-    let mut streams: BTreeMap<StreamId, Vec<String>> = BTreeMap::new();
-    for (place, body) in stored.iter().map(|event| (event.at, event)).collect::<BTreeMap<_, _>>() {
-        streams.entry(place.stream).or_default().push(body.body.clone());
-    }
-    let sound = Evidence(streams).verify(&genesis).map_err(|error| Breach::new(Invariant::Sound, error.to_string()))?;
-    if let Some(place) = sound.undecided.first() {
-        return Err(Breach::new(Invariant::Sound, format!("{place} was not decided again")));
-    }
-    let facts = Facts { world, vault: &vault, sound };
+    world.known.checked = Arc::new(events.values().map(|checked| (checked.event.leaf, checked.clone())).collect());
+    let facts = Facts { world, vault: &vault, events, view };
     events::check_commands(&facts)?;
     beside::check_private(&facts)?;
     beside::check_keys(&facts)?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chartseal_events::wire::CommandRequest;
 use chartseal_events::{Code, Command, EventRef, Hash};
 use chartseal_http::{Answer, Incoming};
-use chartseal_infra::faulty::{Call, Faulty, Plan};
+use chartseal_infra::faulty::{Faulty, Plan};
 use chartseal_infra::memory::{MemoryVault, START_MS};
 
 use crate::cast::Cast;
@@ -142,8 +142,7 @@ impl World {
         how: &How<P>,
     ) -> Result<Answer, Breach> {
         let command = CommandRequest::parse(&sent.incoming.body).ok().and_then(|sent| Command::parse(&sent.command).ok());
-        let (before, mut last) = (how.plan.take_calls().len(), String::new());
-        debug_assert_eq!(before, before);
+        let mut last = String::new();
         for attempt in 0..=how.patience {
             if attempt == how.patience {
                 // Bad luck until now; tomorrow is another day.
@@ -152,7 +151,7 @@ impl World {
             how.plan.take_calls();
             let answer = functions.answer(sent.operation, &sent.incoming).await;
             let calls = how.plan.take_calls();
-            check_release(&self.vault, command.as_ref(), &calls, &answer)?;
+            check_release(&self.vault, &self.known, command.as_ref(), &calls, &answer)?;
             if let Some(command) = &command {
                 self.known.heard(command, &answer);
             }
@@ -234,9 +233,4 @@ impl World {
         }
         Err(Breach::new(Invariant::Healing, "after a day something is still due"))
     }
-}
-
-/// The calls that a run made, without those of signing.
-pub fn names(calls: &[Call]) -> String {
-    calls.iter().map(|call| call.name()).collect::<Vec<_>>().join(", ")
 }

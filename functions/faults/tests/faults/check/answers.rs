@@ -8,7 +8,7 @@ use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::Clock as _;
 use serde_json::Value;
 
-use super::{Breach, Invariant};
+use super::{Breach, Invariant, Known};
 
 /// The event that a good answer shows, where it does.
 pub fn told_by(answer: &Answer) -> Option<Receipt> {
@@ -22,6 +22,7 @@ pub fn told_by(answer: &Answer) -> Option<Receipt> {
 /// Holds an answer, or the lack of one, against what is stored now. `calls` are those that the function made for it.
 pub fn check_release(
     vault: &MemoryVault,
+    known: &Known,
     command: Option<&Command>,
     calls: &[Call],
     answer: &Answer,
@@ -32,8 +33,8 @@ pub fn check_release(
     }
     let Some(command) = command else { return Ok(()) };
     let stored = vault.events();
-    let its_event = stored.iter().filter_map(|event| event.open().ok()).find(|event| {
-        event.command.as_ref().is_some_and(|stored| stored.jws().text() == command.jws().text())
+    let its_event = stored.iter().filter_map(|event| known.open(event)).find(|checked| {
+        checked.event.command.as_ref().is_some_and(|stored| stored.jws().text() == command.jws().text())
     });
     let opened = |call: &Call| matches!(call, Call::Unwrap | Call::PresignGet | Call::PresignPut);
     let first_opened = calls.iter().position(opened);
@@ -51,7 +52,7 @@ pub fn check_release(
         return breach("answered with an event that is not stored");
     }
     let releases = answer.json.contains("\"sealed_key\"") || answer.json.contains("\"download\"");
-    if releases && !is_live(vault, &receipt) {
+    if releases && !is_live(vault, known, &receipt) {
         return breach("released when the grant was over");
     }
     Ok(())
@@ -63,13 +64,13 @@ fn is_announced_again(command: &Command) -> bool {
 }
 
 /// Whether the event of a release is of an owner, or of a grant that is live now.
-fn is_live(vault: &MemoryVault, receipt: &Receipt) -> bool {
+fn is_live(vault: &MemoryVault, known: &Known, receipt: &Receipt) -> bool {
     let chartseal_events::StreamId::Request(_) = receipt.stream else { return true };
     let (now_ms, stored) = (vault.now_ms(), vault.events());
-    let of_request = stored.iter().filter(|event| event.at.stream == receipt.stream).filter_map(|event| event.open().ok());
+    let of_request = stored.iter().filter(|event| event.at.stream == receipt.stream);
     let mut until = 0;
-    for event in of_request {
-        match event.outcome {
+    for checked in of_request.filter_map(|event| known.open(event)) {
+        match &checked.event.outcome {
             Outcome::AccessApproved(approved) => until = approved.until,
             Outcome::AccessExpired(_) | Outcome::AccessDenied(_) => until = 0,
             _ => {}

@@ -73,7 +73,7 @@ pub fn check_bodies(facts: &Facts<'_>) -> Result<(), Breach> {
         let (Outcome::RecordUploaded(uploaded), StreamId::Record(record)) = (&event.outcome, event.place.stream) else {
             continue;
         };
-        let announced = facts.sound.view.record(record).and_then(|record| record.version(uploaded.version));
+        let announced = facts.view.record(record).and_then(|record| record.version(uploaded.version));
         let run = announced.and_then(|version| version.announced.get(&uploaded.announced));
         let key = BlobKey { record, version: uploaded.version, announced: uploaded.announced }.to_string();
         let pinned = heads.get(&key).into_iter().flatten().find(|head| head.version_id == uploaded.version_id);

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartseal_events::state::{AnnouncedStatus, RequestState};
+use chartseal_events::state::{AnnouncedStatus, RequestState, State};
 use chartseal_events::{EventRef, Id, StreamId};
 use chartseal_infra::BlobKey;
 
+use super::sound::check_sound;
 use super::{Breach, Invariant, check};
 use crate::world::World;
 
@@ -44,7 +45,8 @@ impl Stock {
                 StreamId::Search { provider, .. } => format!("search/{provider}"),
                 stream => stream.to_string(),
             };
-            streams.entry(named(name)).or_insert_with(|| vault.types(stream));
+            let typ = world.known.open(&event).map_or("(unreadable)", |checked| checked.event.outcome.typ());
+            streams.entry(named(name)).or_default().push(typ);
         }
         let entries = |entries: Vec<chartseal_infra::ports::IndexEntry>| {
             entries.into_iter().map(|entry| (named(entry.event.stream.to_string()), entry.event.seq, entry.version)).collect()
@@ -86,25 +88,19 @@ impl Stock {
 pub async fn check_drained(mut world: World) -> Result<(), Breach> {
     world.drain().await?;
     check(&mut world)?;
-    let genesis = world.known.genesis;
-    if genesis.is_none() {
-        return Ok(());
-    }
     let vault = &world.vault;
     if let Some((key, _)) = vault.unfinished_uploads().first() {
         return Err(Breach::new(Invariant::Orphans, format!("an unfinished upload of {key}")));
     }
+    let (_, view) = check_sound(&world.known, &vault.events())?;
     let mut pinned: BTreeMap<String, String> = BTreeMap::new();
-    let streams: BTreeSet<StreamId> = vault.events().iter().map(|event| event.at.stream).collect();
-    for stream in streams {
-        use chartseal_events::state::{History, State};
-        let events: Vec<_> = vault.events().into_iter().filter(|event| event.at.stream == stream).collect();
-        let state = History::fold(stream, &events).ok().and_then(|history| history.state);
-        match state {
+    for history in view.histories() {
+        let stream = history.stream;
+        match &history.state {
             Some(State::Record(record)) => {
                 for (number, version) in (1u32..).zip(&record.versions) {
                     if version.announced.values().any(|run| run.status == AnnouncedStatus::Pending) {
-                        return Err(Breach::new(Invariant::Due, format!("{stream}: an announcement is still waited for")));
+                        return Err(Breach::new(Invariant::Due, format!("{stream}: something is still waited for")));
                     }
                     if let Some(uploaded) = &version.uploaded {
                         let key = BlobKey { record: record.id, version: number, announced: uploaded.announced };
@@ -112,10 +108,10 @@ pub async fn check_drained(mut world: World) -> Result<(), Breach> {
                     }
                 }
             }
-            Some(State::Request(request)) => {
-                if request.state.is_open() || matches!(request.state, RequestState::Approved { .. }) {
-                    return Err(Breach::new(Invariant::Due, format!("{stream} has not ended")));
-                }
+            Some(State::Request(request))
+                if request.state.is_open() || matches!(request.state, RequestState::Approved { .. }) =>
+            {
+                return Err(Breach::new(Invariant::Due, format!("{stream} has not ended")));
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ use super::{Breach, Facts, Invariant};
 
 /// The index, made anew from the events, is the index.
 pub fn check_index(facts: &Facts<'_>) -> Result<(), Breach> {
+    let parts = facts.vault.private_parts();
     let mut expected: BTreeMap<String, BTreeSet<IndexEntry>> = BTreeMap::new();
     let mut list = |name: String, event: &Event, version: u32| {
         let entry = IndexEntry { at_ms: event.at_ms, event: event.place, version };
@@ -29,8 +30,8 @@ pub fn check_index(facts: &Facts<'_>) -> Result<(), Breach> {
                 list(format!("requests/{}", asked.requester), event, 0);
             }
             (Outcome::RecordAnnounced(announced), StreamId::Record(record)) if is_latest(facts, record, event) => {
-                let private = facts.vault.private_parts().remove(&event.place).unwrap_or_default();
-                let tokens = private.get("tokens").map_or("", |tokens| &tokens.value);
+                let tokens = parts.get(&event.place).and_then(|part| part.get("tokens"));
+                let tokens = tokens.map_or("", |tokens| &tokens.value);
                 for token in tokens.split(' ') {
                     list(format!("token/{token}"), event, announced.version);
                 }
@@ -57,7 +58,7 @@ pub fn check_index(facts: &Facts<'_>) -> Result<(), Breach> {
 
 /// Whether an announcement is of the body that is its record's latest.
 fn is_latest(facts: &Facts<'_>, record: Id, announced: &Event) -> bool {
-    let record = facts.sound.view.record(record);
+    let record = facts.view.record(record);
     let latest = record.and_then(|record| record.latest_uploaded()).and_then(|(_, version)| version.current());
     latest.is_some_and(|(_, uploaded)| uploaded.announced == announced.place.seq)
 }
@@ -70,10 +71,10 @@ pub fn check_due(facts: &Facts<'_>) -> Result<(), Breach> {
         return Err(Breach::new(Invariant::Due, format!("{} is overdue", item.event)));
     }
     let mut awaited: Vec<(EventRef, u64)> = Vec::new();
-    for history in facts.sound.view.histories() {
+    for history in facts.view.histories() {
         match history.stream {
             StreamId::Record(id) => {
-                let runs = facts.sound.view.record(id).into_iter().flat_map(|record| &record.versions);
+                let runs = facts.view.record(id).into_iter().flat_map(|record| &record.versions);
                 let pending = runs.flat_map(|version| &version.announced);
                 let pending = pending.filter(|(_, run)| run.status == AnnouncedStatus::Pending);
                 awaited.extend(
@@ -81,7 +82,7 @@ pub fn check_due(facts: &Facts<'_>) -> Result<(), Breach> {
                 );
             }
             StreamId::Request(id) => {
-                let Some(request) = facts.sound.view.request(id) else { continue };
+                let Some(request) = facts.view.request(id) else { continue };
                 match request.state {
                     RequestState::Requested => {
                         return Err(Breach::new(Invariant::Workflow, format!("{} was never verified", history.stream)));
@@ -120,7 +121,7 @@ pub fn check_workflow(facts: &Facts<'_>) -> Result<(), Breach> {
         if started.iter().filter(|started| **started == id).count() != 1 {
             return breach(format!("{id} has no workflow, or several"));
         }
-        let (Some(request), Some(token)) = (facts.sound.view.request(id), facts.world.machine.token(id)) else {
+        let (Some(request), Some(token)) = (facts.view.request(id), facts.world.machine.token(id)) else {
             return breach(format!("the workflow of {id} does not wait"));
         };
         if tokens.get(&id) != Some(&token) {
@@ -143,7 +144,7 @@ pub fn check_workflow(facts: &Facts<'_>) -> Result<(), Breach> {
             return breach(format!("{id} is {:?}, and its workflow heard {heard:?}", request.state));
         }
     }
-    let known = |id: &&Id| facts.sound.view.request(**id).is_none();
+    let known = |id: &&Id| facts.view.request(**id).is_none();
     match started.iter().find(known) {
         Some(id) => breach(format!("a workflow was started for {id}, which is no request")),
         None => Ok(()),

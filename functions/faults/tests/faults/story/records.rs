@@ -82,6 +82,7 @@ pub fn two_runs() -> Vec<Group> {
             announced(cast, json, "run 2");
         }),
         outside("ann sends the other", |vault, cast| put(vault, cast, "run 2")),
+        outside("ann sends the first, too late", |vault, cast| put(vault, cast, "run 1")),
     ]
 }
 
