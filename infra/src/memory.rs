@@ -51,7 +51,8 @@ struct World {
     keys: BTreeMap<String, KeyItem>,
     /// (list, moment) to version.
     index: BTreeMap<(String, String), u32>,
-    task_tokens: BTreeMap<Id, String>,
+    /// The newest attempt, and its token.
+    task_tokens: BTreeMap<Id, (String, String)>,
     due: BTreeSet<String>,
     sweep_cursor: Option<u64>,
     token_counts: BTreeMap<(Id, u64), u32>,

@@ -85,8 +85,10 @@ impl<P: Index + Clone + 'static> Index for Faulty<P> {
 }
 
 impl<P: WorkList + Clone + 'static> WorkList for Faulty<P> {
-    async fn put_task_token(&self, request: Id, token: &str) -> Result<(), StoreError> {
-        call!(self, PutTaskToken, (token = token.to_owned()) port => port.put_task_token(request, &token))
+    async fn put_task_token(&self, request: Id, token: &str, attempt: &str) -> Result<(), StoreError> {
+        call!(self, PutTaskToken, (token = token.to_owned(), attempt = attempt.to_owned()) port => {
+            port.put_task_token(request, &token, &attempt)
+        })
     }
 
     async fn task_token(&self, request: Id) -> Result<Option<String>, StoreError> {

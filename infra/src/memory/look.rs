@@ -31,7 +31,7 @@ impl MemoryVault {
 
     /// The task token that is kept for each request.
     pub fn task_tokens(&self) -> BTreeMap<Id, String> {
-        self.world().task_tokens.clone()
+        self.world().task_tokens.iter().map(|(request, (_, token))| (*request, token.clone())).collect()
     }
 
     /// The task tokens that a workflow waits with.

@@ -57,6 +57,11 @@ impl Cast {
         }
     }
 
+    /// Whoever is not of the story makes ids of their own.
+    pub fn count_from(&mut self, number: u64) {
+        self.count = number;
+    }
+
     fn next(&mut self) -> u64 {
         self.count += 1;
         self.count

@@ -1,9 +1,13 @@
 //! The ways to break a call, and who may be quicker.
 
-use chartseal_events::EventRef;
+use chartseal_events::command::OperatorAdd;
+use chartseal_events::{Bytes, EventRef, Hash};
 use chartseal_infra::faulty::{Call, Deed, Fault};
 use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::ports::Clock as _;
+use ed25519_dalek::SigningKey;
 
+use crate::cast::Cast;
 use crate::functions::Functions;
 use crate::world::Sent;
 
@@ -72,6 +76,20 @@ impl Rival {
         let functions = Functions(self.vault.clone());
         Box::pin(async move {
             functions.answer(sent.operation, &sent.incoming).await;
+        })
+    }
+
+    /// An operator adds another: the vault's own stream moves on, which every decision of an operator has seen.
+    pub fn bystander(&self, number: u64) -> Deed {
+        let functions = Functions(self.vault.clone());
+        let mut cast = Cast::new(self.vault.now_ms());
+        cast.count_from(number);
+        Box::pin(async move {
+            let seed = number.to_be_bytes();
+            let sign_key = SigningKey::from_bytes(&Hash::of(&[&seed]).0).verifying_key().to_bytes();
+            let add = OperatorAdd { sign_key: Bytes(sign_key) };
+            let incoming = cast.post("operator", "/operators", add, &[]);
+            functions.answer("POST /operators", &incoming).await;
         })
     }
 

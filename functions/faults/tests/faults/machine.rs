@@ -62,7 +62,8 @@ impl Execution {
             State::Asking => {
                 let ask = || {
                     self.tokens += 1;
-                    json!({"task": "await", "request": id, "token": token(id, self.tokens)})
+                    let (token, entered) = (token(id, self.tokens), "2026-11-23T00:00:00.000Z");
+                    json!({"task": "await", "request": id, "token": token, "entered": entered, "retries": self.tokens})
                 };
                 attempt(functions, ask).await.map(|_| State::Waiting)
             }

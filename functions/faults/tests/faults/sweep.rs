@@ -14,6 +14,8 @@ use crate::world::{Hints, How, Sent, World};
 
 /// The sweep is not worth its name with fewer.
 const MIN_FAULTS: usize = 2_000;
+/// So many calls of one kind are broken in a group. Only the sweeper makes more: minute by minute, when it catches up after hours.
+const MAX_ALIKE: usize = 12;
 /// Breaches that are told of; more would be the same again.
 const MAX_TOLD: usize = 12;
 
@@ -22,10 +24,8 @@ struct Scene {
     group: Group,
     sent: Option<Sent>,
     before: World,
-    /// What is there in the end.
-    after: Stock,
-    /// The calls that can be broken, for each fate of the hints.
-    calls: Vec<(Hints, Vec<Call>)>,
+    /// For each fate of the hints, the calls that can be broken, and what is there in the end: an object that no event tells of is found later.
+    calls: Vec<(Hints, Vec<Call>, Stock)>,
 }
 
 /// A call that is broken.
@@ -42,9 +42,7 @@ struct Strike {
 fn every_call_of_every_command_may_be_broken_in_every_way() {
     let started = Instant::now();
     let scenes = run(scenes());
-    let mut strikes = strikes(&scenes);
-    if let Ok(n) = std::env::var("EVERY") { let n: usize = n.parse().unwrap(); strikes = strikes.into_iter().step_by(n).collect(); }
-    println!("scenes in {:.1} s", started.elapsed().as_secs_f64());
+    let strikes = strikes(&scenes);
     let (next, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let counts: Mutex<BTreeMap<(String, Kind), usize>> = Mutex::default();
     std::thread::scope(|threads| {
@@ -100,14 +98,14 @@ async fn scenes() -> Vec<Scene> {
             check(&mut world).unwrap_or_else(|breach| panic!("{}, hints {hints:?}: {breach}", group.name));
             drop(how);
             let heard = std::mem::take(&mut *heard.lock().expect("calls"));
-            calls.push((hints, heard));
+            calls.push((hints, heard, Stock::of(&world)));
         }
         let whole = async {
             check_evidence(&world.known.genesis.expect("heard of"), &world.vault.events())?;
             check_drained(world.fork()).await
         };
         whole.await.unwrap_or_else(|breach| panic!("after {}: {breach}", group.name));
-        scenes.push(Scene { group, sent, before, after: Stock::of(&world), calls });
+        scenes.push(Scene { group, sent, before, calls });
     }
     scenes
 }
@@ -116,8 +114,14 @@ async fn scenes() -> Vec<Scene> {
 fn strikes(scenes: &[Scene]) -> Vec<Strike> {
     let mut strikes = Vec::new();
     for (scene, of) in scenes.iter().enumerate() {
-        for (hints, calls) in &of.calls {
+        for (hints, calls, _) in &of.calls {
+            let mut made: BTreeMap<Call, usize> = BTreeMap::new();
             for (number, call) in calls.iter().copied().enumerate() {
+                let count = made.entry(call).or_default();
+                *count += 1;
+                if *count > MAX_ALIKE {
+                    continue;
+                }
                 let all = *hints == Hints::Delivered;
                 let wanted = |kind: &Kind| {
                     kind.suits(call)
@@ -145,7 +149,8 @@ impl Scene {
         world.go(&self.group, self.sent.as_ref(), &how).await?;
         let struck = how.plan.take_struck();
         check(&mut world)?;
-        Stock::of(&world).same(&self.after)?;
+        let after = self.calls.iter().find(|(hints, ..)| *hints == strike.hints).map(|(.., after)| after);
+        Stock::of(&world).same(after.expect("told before"))?;
         if strike.call.writes() && strike.call != Call::SetSweepCursor {
             check_drained(world).await?;
         }
@@ -217,7 +222,7 @@ fn every_operation_of_the_api_is_swept() {
 fn every_call_of_every_port_is_swept() {
     let scenes = run(scenes());
     let made: std::collections::BTreeSet<Call> =
-        scenes.iter().flat_map(|scene| &scene.calls).flat_map(|(_, calls)| calls).copied().collect();
+        scenes.iter().flat_map(|scene| &scene.calls).flat_map(|(_, calls, _)| calls).copied().collect();
     let missing: Vec<&Call> = Call::ALL.iter().filter(|call| !made.contains(call)).collect();
     assert!(missing.is_empty(), "never called: {missing:?}");
 }

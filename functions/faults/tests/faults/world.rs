@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 
 use chartseal_events::wire::CommandRequest;
-use chartseal_events::{Code, Command, EventRef, Hash};
+use chartseal_events::{Code, Command, EventRef, Hash, Outcome, StreamId};
 use chartseal_http::{Answer, Incoming};
+use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{Faulty, Plan};
 use chartseal_infra::memory::{MemoryVault, START_MS};
 
 use crate::cast::Cast;
-use crate::check::{Breach, Invariant, Known, check_release};
+use crate::check::{Breach, Invariant, Known, check, check_release};
 use crate::functions::{Functions, Ports};
 use crate::machine::Machine;
-use crate::story::{Act, Group};
+use crate::story::{Act, Group, story};
 
 /// A minute and a second: the schedule wakes the sweeper once in each.
 pub const ROUND_MS: u64 = 61_000;
@@ -86,6 +87,22 @@ impl World {
     /// A world of its own, in which all is as here.
     pub fn fork(&self) -> Self {
         Self { vault: self.vault.fork(), ..self.clone() }
+    }
+
+    /// The story, told without faults, up to and with this group; or all of it.
+    pub async fn told(last: Option<&str>) -> Self {
+        let mut world = Self::new();
+        for group in story() {
+            let sent = world.prepare(&group);
+            let how = How::faulty(Plan::default(), Hints::Delivered);
+            let done = world.go(&group, sent.as_ref(), &how).await.and_then(|()| check(&mut world));
+            done.unwrap_or_else(|breach| panic!("{}: {breach}", group.name));
+            if last == Some(group.name) {
+                return world;
+            }
+        }
+        assert_eq!(last, None, "a group of the story");
+        world
     }
 
     fn now_ms(&self) -> u64 {
@@ -216,6 +233,34 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Lets time pass until every object that arrived is settled: where its event was lost, the sweeper looks for it after as long as it was waited for.
+    pub async fn settle(&mut self) -> Result<(), Breach> {
+        let functions = Functions(self.vault.clone());
+        for _ in 0..60 {
+            let events = self.vault.events();
+            let opened: Vec<_> = events.iter().filter_map(|event| self.known.open(event)).collect();
+            let settled = |key: &String| {
+                let Ok(key) = key.parse::<BlobKey>() else { return true };
+                opened.iter().any(|checked| {
+                    let announced = match &checked.event.outcome {
+                        Outcome::RecordUploaded(uploaded) => uploaded.announced,
+                        Outcome::UploadExpired(expired) => expired.announced,
+                        _ => return false,
+                    };
+                    (checked.event.place.stream, announced) == (StreamId::Record(key.record), key.announced)
+                })
+            };
+            if self.vault.blob_keys().iter().all(settled) {
+                return Ok(());
+            }
+            self.vault.advance(ROUND_MS);
+            // Nothing fails any more; what was put off before may be late.
+            drop(functions.sweep().await);
+            self.machine.run(&self.vault, &functions).await;
+        }
+        Err(Breach::new(Invariant::Healing, "an object is not found within an hour"))
     }
 
     /// Lets time pass until nothing is due any more: a day at most.

@@ -78,9 +78,25 @@ impl Stock {
         }
     }
 
+    /// Without the vault's own stream, to which bystanders write.
+    pub fn without_the_vault(mut self) -> Self {
+        self.streams.remove("vault");
+        self
+    }
+
     /// Whether another world came to the same.
     pub fn same(&self, other: &Self) -> Result<(), Breach> {
-        if self == other { Ok(()) } else { Err(Breach::new(Invariant::End, format!("{self:#?}\nfor\n{other:#?}"))) }
+        if self == other {
+            return Ok(());
+        }
+        let lines = |stock: &Self| format!("{stock:#?}").lines().map(str::trim).map(str::to_owned).collect::<Vec<_>>();
+        let (found, expected) = (lines(self), lines(other));
+        let only = |these: &[String], those: &[String]| {
+            these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>().join(" ")
+        };
+        let sizes = format!("{} lines for {}", found.len(), expected.len());
+        let what = format!("{sizes}; here alone {}; missing {}", only(&found, &expected), only(&expected, &found));
+        Err(Breach::new(Invariant::End, what))
     }
 }
 
