@@ -10,9 +10,7 @@ use chartseal_events::Hash;
 use super::parts::Assembled;
 use super::{MemoryVault, World};
 use crate::layout::{MAX_PRESIGN_S, SHA256_HEADER};
-use crate::ports::{
-    Aborted, BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart,
-};
+use crate::ports::{Aborted, BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
 
 const SCHEME: &str = "memory://blobs/";
 /// What makes a signature; a constant, since nobody attacks a test.

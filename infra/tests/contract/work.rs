@@ -45,7 +45,11 @@ pub async fn a_newer_task_token_replaces_the_older(subject: &impl Subject) {
         assert_eq!(work.task_token(id(1)).await.expect("reads").as_deref(), Some(token));
     }
     work.put_task_token(id(1), "second", "a#00002").await.expect("answers");
-    assert_eq!(work.task_token(id(1)).await.expect("reads").as_deref(), Some("third"), "what comes late changes nothing");
+    assert_eq!(
+        work.task_token(id(1)).await.expect("reads").as_deref(),
+        Some("third"),
+        "what comes late changes nothing"
+    );
     assert_eq!(work.task_token(id(2)).await.expect("reads"), None);
 }
 

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 pub const ORIGIN: &str = "vault.example";
 
 /// Words that are in private values, plaintexts and labels, and nowhere else ever.
-pub const WORDS: &[&str] = &["Zacharias", "0190-555", "justified-because", "reasoned-because", "labelled-as", "noted-as"];
+pub const WORDS: &[&str] =
+    &["Zacharias", "0190-555", "justified-because", "reasoned-because", "labelled-as", "noted-as"];
 
 /// The keys that seed the vault: one operator's.
 pub fn operator_keys() -> String {
@@ -113,7 +114,13 @@ impl Cast {
     /// Any call.
     pub fn send(&mut self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Incoming {
         let request_id = format!("call-{}", self.next());
-        Incoming { method: method.to_owned(), path: path.to_owned(), body: body.into(), request_id, ..Incoming::default() }
+        Incoming {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            body: body.into(),
+            request_id,
+            ..Incoming::default()
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use chartseal_http::testing::Wallet;
 use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{Call, Fault, Faulty, Plan};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Blobs as _, Due, EventStore as _, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _, Workflow as _};
+use chartseal_infra::ports::{
+    Blobs as _, Due, EventStore as _, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _, Workflow as _,
+};
 use serde_json::json;
 
 use crate::broken::{Broken, Defect};
@@ -20,7 +22,7 @@ use crate::check::{Breach, Invariant, Stock, check, check_drained, check_evidenc
 use crate::functions::Functions;
 use crate::story::story;
 use crate::sweep::run;
-use crate::world::{Hints, How, Sent, World};
+use crate::world::{Hints, How, ROUNDS, Sent, World};
 
 /// What is done to a world.
 type Damage = fn(&mut World);
@@ -103,7 +105,9 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
         let (record, message_id) = (world.cast.ids["scan"], Bytes([1; 32]));
         world.vault.set_key(KeyItem::Header { record, version: 1, message_id, header: vec![1] });
     }),
-    ("other bytes in the bucket", Invariant::Body, |world| world.vault.tamper_blob(&body(world), |bytes| bytes[0] ^= 1)),
+    ("other bytes in the bucket", Invariant::Body, |world| {
+        world.vault.tamper_blob(&body(world), |bytes| bytes[0] ^= 1)
+    }),
     ("a body is gone", Invariant::Body, |world| {
         let head = now(world.vault.head(&body(world))).expect("memory").expect("there");
         now(world.vault.delete(&body(world), &head.version_id)).expect("memory");
@@ -227,7 +231,14 @@ fn told_on(ports: fn(&MemoryVault, &Plan) -> Broken) -> Breach {
         let mut world = World::new();
         for group in story() {
             let sent = world.prepare(&group);
-            let how = How { ports, plan: Plan::default(), hints: Hints::Delivered, patience: 2, faulty_rounds: 1 };
+            let how = How {
+                ports,
+                plan: Plan::default(),
+                hints: Hints::Delivered,
+                patience: 2,
+                rounds: ROUNDS,
+                faulty_rounds: 1,
+            };
             if let Err(breach) = world.go(&group, sent.as_ref(), &how).await.and_then(|()| check(&mut world)) {
                 return breach;
             }
@@ -248,8 +259,8 @@ fn told_on(ports: fn(&MemoryVault, &Plan) -> Broken) -> Breach {
 #[test]
 fn a_store_with_a_defect_is_noticed() {
     use Defect::{
-        DeafWorkflow, DueForEver, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys, NoPrivateValues, NoWorkflow,
-        StaleIndex, WritesNothing,
+        DeafWorkflow, DueForEver, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys, NoPrivateValues,
+        NoWorkflow, StaleIndex, WritesNothing,
     };
     macro_rules! noticed {
         ($($defect:ident: $($invariant:ident)|+;)+) => {$(
@@ -293,10 +304,9 @@ fn an_append_that_writes_over_is_noticed() {
             *keeps.lock().expect("an answer") = Some(answer);
         };
         plan.fail_next(Call::Append, Fault::Overtaken(Box::pin(deed)));
-        let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> = |vault, plan| {
-            Faulty::with(Broken { vault: vault.clone(), defect: Defect::WritesOver }, plan.clone())
-        };
-        let how = How { ports, plan, hints: Hints::Delivered, patience: 2, faulty_rounds: 1 };
+        let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> =
+            |vault, plan| Faulty::with(Broken { vault: vault.clone(), defect: Defect::WritesOver }, plan.clone());
+        let how = How { ports, plan, hints: Hints::Delivered, patience: 2, rounds: ROUNDS, faulty_rounds: 1 };
         world.go(&group, sent.as_ref(), &how).await.expect("it is answered as if all were well");
         let answer = answer.lock().expect("an answer").take().expect("the quicker one was answered");
         let request = CommandRequest::parse(&quicker.incoming.body).expect("a request");

@@ -79,18 +79,8 @@ impl<P: Ports> Functions<P> {
             of(&Healthz { origin: origin(), events: port(), clock: port() }, operation, incoming).await,
             of(&Register { origin: origin(), events: port(), clock: port() }, operation, incoming).await,
             of(&self.records(), operation, incoming).await,
-            of(
-                &Uploads { origin: origin(), events: port(), blobs: port(), clock: port() },
-                operation,
-                incoming,
-            )
-            .await,
-            of(
-                &IssueKey { origin: origin(), store: port(), opener: port(), clock: port() },
-                operation,
-                incoming,
-            )
-            .await,
+            of(&Uploads { origin: origin(), events: port(), blobs: port(), clock: port() }, operation, incoming).await,
+            of(&IssueKey { origin: origin(), store: port(), opener: port(), clock: port() }, operation, incoming).await,
             of(&Tokens::new(origin(), port(), port(), port(), port(), 10_000), operation, incoming).await,
             of(&Search { origin: origin(), events: port(), index: port(), clock: port() }, operation, incoming).await,
             of(&self.requests(), operation, incoming).await,

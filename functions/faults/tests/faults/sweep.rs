@@ -68,7 +68,8 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
     println!("{faults} faults of {} strikes in {:.1} s", strikes.len(), started.elapsed().as_secs_f64());
     let mut told = told.into_inner().expect("breaches");
     told.sort_by_key(|(strike, _)| (strike.scene, strike.number));
-    let lines: Vec<String> = told.iter().take(MAX_TOLD).map(|(strike, breach)| scenes[strike.scene].tell(*strike, breach)).collect();
+    let lines: Vec<String> =
+        told.iter().take(MAX_TOLD).map(|(strike, breach)| scenes[strike.scene].tell(*strike, breach)).collect();
     assert!(told.is_empty(), "{} invariants broken:\n{}", told.len(), lines.join("\n"));
     assert!(faults >= MIN_FAULTS, "only {faults} faults were injected");
 }
@@ -190,7 +191,12 @@ fn report(counts: &BTreeMap<(String, Kind), usize>) {
 }
 
 fn columns(heads: &[String], row: &[usize]) -> String {
-    heads.iter().zip(row).map(|(head, count)| format!("{count:>width$}", width = head.len())).collect::<Vec<_>>().join("  ")
+    heads
+        .iter()
+        .zip(row)
+        .map(|(head, count)| format!("{count:>width$}", width = head.len()))
+        .collect::<Vec<_>>()
+        .join("  ")
 }
 
 /// Every operation of docs/openapi.json is in the story: at least once taken.

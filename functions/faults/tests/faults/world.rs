@@ -18,8 +18,8 @@ use crate::story::{Act, Group, story};
 
 /// A minute and a second: the schedule wakes the sweeper once in each.
 pub const ROUND_MS: u64 = 61_000;
-/// Sweeps in a group: one under faults, one that does what was put off, one that finds nothing to do.
-const ROUNDS: usize = 3;
+/// Sweeps in a group of the sweep call by call: one under faults, one that does what was put off, one that ends what that found to be due.
+pub const ROUNDS: usize = 3;
 /// How often hints are delivered again, and tasks are tried again, before they are given up.
 const DELIVERIES: usize = 3;
 
@@ -61,14 +61,23 @@ pub struct How<P> {
     pub hints: Hints,
     /// How often a client sends the same bytes.
     pub patience: usize,
-    /// How many of the sweeps are under faults.
+    /// How often the sweeper runs.
+    pub rounds: usize,
+    /// How many of these runs are under faults.
     pub faulty_rounds: usize,
 }
 
 impl How<Faulty<MemoryVault>> {
     /// On the failing twin.
     pub fn faulty(plan: Plan, hints: Hints) -> Self {
-        Self { ports: |vault, plan| Faulty::with(vault.clone(), plan.clone()), plan, hints, patience: 4, faulty_rounds: 1 }
+        Self {
+            ports: |vault, plan| Faulty::with(vault.clone(), plan.clone()),
+            plan,
+            hints,
+            patience: 4,
+            rounds: ROUNDS,
+            faulty_rounds: 1,
+        }
     }
 }
 
@@ -118,7 +127,7 @@ impl World {
         }
     }
 
-    /// Does a group: the act, until it is done; what it leads to; and three minutes of sweeps.
+    /// Does a group: the act, until it is done; what it leads to; and some minutes of sweeps.
     pub async fn go<P: Ports>(&mut self, group: &Group, sent: Option<&Sent>, how: &How<P>) -> Result<(), Breach> {
         let functions = || Functions((how.ports)(&self.vault, &how.plan));
         match group.act {
@@ -158,7 +167,8 @@ impl World {
         expected: Option<Code>,
         how: &How<P>,
     ) -> Result<Answer, Breach> {
-        let command = CommandRequest::parse(&sent.incoming.body).ok().and_then(|sent| Command::parse(&sent.command).ok());
+        let command =
+            CommandRequest::parse(&sent.incoming.body).ok().and_then(|sent| Command::parse(&sent.command).ok());
         let mut last = String::new();
         for attempt in 0..=how.patience {
             if attempt == how.patience {
@@ -181,12 +191,12 @@ impl World {
         Err(Breach::new(Invariant::Answer, format!("never answered: {last}")))
     }
 
-    /// What follows from the act: hints, the workflow, three rounds of the sweeper.
+    /// What follows from the act: hints, the workflow, the sweeper's rounds.
     async fn follow<P: Ports>(&mut self, how: &How<P>) -> Result<(), Breach> {
         let functions = Functions((how.ports)(&self.vault, &how.plan));
         self.hint(&functions, how.hints).await;
         self.machine.run(&self.vault, &functions).await;
-        for round in 0..ROUNDS {
+        for round in 0..how.rounds {
             if round == how.faulty_rounds {
                 how.plan.relent();
                 how.plan.land().await;
@@ -195,7 +205,7 @@ impl World {
             let failed = functions.sweep().await.is_err();
             self.machine.run(&self.vault, &functions).await;
             self.hint(&functions, how.hints).await;
-            if round + 1 == ROUNDS && failed {
+            if round + 1 == how.rounds && failed {
                 return Err(Breach::new(Invariant::Healing, "the sweeper fails although nothing does"));
             }
         }
@@ -238,7 +248,9 @@ impl World {
     /// Lets time pass until every object that arrived is settled: where its event was lost, the sweeper looks for it after as long as it was waited for.
     pub async fn settle(&mut self) -> Result<(), Breach> {
         let functions = Functions(self.vault.clone());
-        for _ in 0..60 {
+        // What follows from an upload that the sweeper found, it does in the next round.
+        let (mut found, mut rounds) = (false, 0);
+        while rounds < 60 {
             let events = self.vault.events();
             let opened: Vec<_> = events.iter().filter_map(|event| self.known.open(event)).collect();
             let settled = |key: &String| {
@@ -252,9 +264,12 @@ impl World {
                     (checked.event.place.stream, announced) == (StreamId::Record(key.record), key.announced)
                 })
             };
-            if self.vault.blob_keys().iter().all(settled) {
+            let all = self.vault.blob_keys().iter().all(settled);
+            if all && (found || rounds == 0) {
                 return Ok(());
             }
+            found = all;
+            rounds += 1;
             self.vault.advance(ROUND_MS);
             // Nothing fails any more; what was put off before may be late.
             drop(functions.sweep().await);

@@ -25,8 +25,7 @@ pub struct Stock {
 impl Stock {
     /// Of a world, with the ids that clients know by their names there: two runs of a story make different ids.
     pub fn of(world: &World) -> Self {
-        let mut names: Vec<(String, &str)> =
-            world.cast.ids.iter().map(|(name, id)| (id.to_string(), *name)).collect();
+        let mut names: Vec<(String, &str)> = world.cast.ids.iter().map(|(name, id)| (id.to_string(), *name)).collect();
         for (name, wallet) in &world.cast.wallets {
             if wallet.act.is_some() {
                 names.push((wallet.person().to_string(), *name));
@@ -49,7 +48,10 @@ impl Stock {
             streams.entry(named(name)).or_default().push(typ);
         }
         let entries = |entries: Vec<chartseal_infra::ports::IndexEntry>| {
-            entries.into_iter().map(|entry| (named(entry.event.stream.to_string()), entry.event.seq, entry.version)).collect()
+            entries
+                .into_iter()
+                .map(|entry| (named(entry.event.stream.to_string()), entry.event.seq, entry.version))
+                .collect()
         };
         let index = vault.index().into_iter().filter(|(_, list)| !list.is_empty());
         let keys = vault.keys().into_iter().map(|key| match key {
@@ -81,6 +83,7 @@ impl Stock {
     /// Without the vault's own stream, to which bystanders write.
     pub fn without_the_vault(mut self) -> Self {
         self.streams.remove("vault");
+        self.private.retain(|place| !place.starts_with("vault#"));
         self
     }
 

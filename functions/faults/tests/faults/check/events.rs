@@ -52,7 +52,9 @@ pub fn check_commands(facts: &Facts<'_>) -> Result<(), Breach> {
     }
     for event in facts.events() {
         let Some(command) = &event.command else { continue };
-        if matches!(command.action, Action::ProviderRegister(_)) && found[&(command.kid(), command.claims.jti)].len() != 2 {
+        if matches!(command.action, Action::ProviderRegister(_))
+            && found[&(command.kid(), command.claims.jti)].len() != 2
+        {
             return Err(Breach::new(Invariant::Together, format!("{}: half of a registration", event.place)));
         }
     }

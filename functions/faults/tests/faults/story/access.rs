@@ -1,8 +1,6 @@
 //! Who asks for Ann's record: Bob, who gets it for an hour; Cyd, who is denied, asks again and is not answered.
 
-use chartseal_events::command::{
-    AccessApprove, AccessDeny, AccessRequest, KeyIssue, RequestDownload, SearchPerform,
-};
+use chartseal_events::command::{AccessApprove, AccessDeny, AccessRequest, KeyIssue, RequestDownload, SearchPerform};
 use chartseal_events::purpose::Purpose;
 use chartseal_events::wire::{Accepted, IssuedKey, ReleasedDownload, RequestPage, RequestView, SearchResults};
 use chartseal_events::{Code, StreamId};
@@ -23,11 +21,26 @@ pub fn approved() -> Vec<Group> {
             let found: Vec<_> = hits.iter().map(|hit| (hit.record, hit.version)).collect();
             assert_eq!(found, [(cast.ids["scan"], 2)]);
         }),
-        call("bob asks for the record", "POST /records/{id}/requests", |cast| ask(cast, "bob"), |cast, json| asked(cast, json, "bob's")),
-        call("bob lists his requests", "GET /requests", |cast| cast.read("bob", "GET", "/requests", ""), |_, json| {
-            assert_eq!(read::<RequestPage>(json).requests.len(), 1);
-        }),
-        call("an operator looks at it", "GET /requests/{id}", |cast| show(cast, "bob's"), |cast, json| shown(cast, json, "bob's")),
+        call(
+            "bob asks for the record",
+            "POST /records/{id}/requests",
+            |cast| ask(cast, "bob"),
+            |cast, json| asked(cast, json, "bob's"),
+        ),
+        call(
+            "bob lists his requests",
+            "GET /requests",
+            |cast| cast.read("bob", "GET", "/requests", ""),
+            |_, json| {
+                assert_eq!(read::<RequestPage>(json).requests.len(), 1);
+            },
+        ),
+        call(
+            "an operator looks at it",
+            "GET /requests/{id}",
+            |cast| show(cast, "bob's"),
+            |cast, json| shown(cast, json, "bob's"),
+        ),
         refused(
             "bob would approve it himself",
             "POST /requests/{id}/approve",
@@ -35,11 +48,21 @@ pub fn approved() -> Vec<Group> {
             Code::NotOperator,
         ),
         refused("bob is too early", "POST /requests/{id}/key", |cast| key(cast, "bob", "bob's"), Code::NotApproved),
-        call("an operator approves", "POST /requests/{id}/approve", |cast| approve(cast, "second operator", "bob's"), nothing),
-        call("bob fetches the key", "POST /requests/{id}/key", |cast| key(cast, "bob", "bob's"), |cast, json| {
-            let issued: IssuedKey = read(json);
-            open(cast, "bob", &issued.sealed_key, (cast.ids["scan"], 2), Some(cast.ids["bob's"]));
-        }),
+        call(
+            "an operator approves",
+            "POST /requests/{id}/approve",
+            |cast| approve(cast, "second operator", "bob's"),
+            nothing,
+        ),
+        call(
+            "bob fetches the key",
+            "POST /requests/{id}/key",
+            |cast| key(cast, "bob", "bob's"),
+            |cast, json| {
+                let issued: IssuedKey = read(json);
+                open(cast, "bob", &issued.sealed_key, (cast.ids["scan"], 2), Some(cast.ids["bob's"]));
+            },
+        ),
         call("bob downloads", "POST /requests/{id}/download", download, |cast, json| {
             let released: ReleasedDownload = read(json);
             assert_eq!(decoded(&released.header), cast.bodies["v2"].header);
@@ -49,11 +72,26 @@ pub fn approved() -> Vec<Group> {
 
 pub fn denied() -> Vec<Group> {
     vec![
-        call("cyd asks, too", "POST /records/{id}/requests", |cast| ask(cast, "cyd"), |cast, json| asked(cast, json, "cyd's")),
-        call("an operator looks at cyd's", "GET /requests/{id}", |cast| show(cast, "cyd's"), |cast, json| shown(cast, json, "cyd's")),
+        call(
+            "cyd asks, too",
+            "POST /records/{id}/requests",
+            |cast| ask(cast, "cyd"),
+            |cast, json| asked(cast, json, "cyd's"),
+        ),
+        call(
+            "an operator looks at cyd's",
+            "GET /requests/{id}",
+            |cast| show(cast, "cyd's"),
+            |cast, json| shown(cast, json, "cyd's"),
+        ),
         call("an operator denies it", "POST /requests/{id}/deny", deny, nothing),
         refused("cyd gets no key", "POST /requests/{id}/key", |cast| key(cast, "cyd", "cyd's"), Code::RequestDenied),
-        call("cyd asks once more", "POST /records/{id}/requests", |cast| ask(cast, "cyd"), |cast, json| asked(cast, json, "cyd's second")),
+        call(
+            "cyd asks once more",
+            "POST /records/{id}/requests",
+            |cast| ask(cast, "cyd"),
+            |cast, json| asked(cast, json, "cyd's second"),
+        ),
     ]
 }
 

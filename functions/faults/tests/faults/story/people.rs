@@ -15,28 +15,48 @@ const CODE: [u8; 16] = [0xC0; 16];
 
 pub fn beginning() -> Vec<Group> {
     vec![
-        call("anybody asks for the vault", "GET /healthz", |cast| cast.send("GET", "/healthz", ""), |cast, json| {
-            cast.hashes.insert("genesis", read::<Health>(json).genesis.expect("begun"));
-        }),
+        call(
+            "anybody asks for the vault",
+            "GET /healthz",
+            |cast| cast.send("GET", "/healthz", ""),
+            |cast, json| {
+                cast.hashes.insert("genesis", read::<Health>(json).genesis.expect("begun"));
+            },
+        ),
         call("an operator adds another", "POST /operators", add_operator, nothing),
         call("ann is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "ann")),
         call("bob is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "bob")),
         call("cyd is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "cyd")),
-        call("ann registers", "POST /providers", |cast| register(cast, "ann", "ann"), |cast, json| {
-            registered(cast, json, "ann");
-        }),
-        call("bob registers", "POST /providers", |cast| register(cast, "bob", "bob"), |cast, json| {
-            registered(cast, json, "bob");
-        }),
+        call(
+            "ann registers",
+            "POST /providers",
+            |cast| register(cast, "ann", "ann"),
+            |cast, json| {
+                registered(cast, json, "ann");
+            },
+        ),
+        call(
+            "bob registers",
+            "POST /providers",
+            |cast| register(cast, "bob", "bob"),
+            |cast, json| {
+                registered(cast, json, "bob");
+            },
+        ),
         refused(
             "cyd comes with ann's invitation",
             "POST /providers",
             |cast| register(cast, "cyd", "ann"),
             Code::InvitationUsed,
         ),
-        call("cyd registers", "POST /providers", |cast| register(cast, "cyd", "cyd"), |cast, json| {
-            registered(cast, json, "cyd");
-        }),
+        call(
+            "cyd registers",
+            "POST /providers",
+            |cast| register(cast, "cyd", "cyd"),
+            |cast, json| {
+                registered(cast, json, "cyd");
+            },
+        ),
         refused(
             "ann is not verified yet",
             "POST /records",

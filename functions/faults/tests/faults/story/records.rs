@@ -33,16 +33,31 @@ pub fn first_version() -> Vec<Group> {
             assert_eq!(read::<TokensResponse>(json).evaluated.len(), 2);
         }),
         call("ann creates a record", "POST /records", create, |cast, json| created(cast, json, "scan")),
-        call("ann fetches its key", "POST /records/{id}/key", |cast| key(cast, "scan", 1), |cast, json| {
-            keep_key(cast, json, "scan", 1);
-        }),
-        call("ann announces its body", "POST /records/{id}/upload", |cast| announce(cast, "scan", "v1", 1, &[1, 2]), |cast, json| {
-            announced(cast, json, "v1");
-        }),
+        call(
+            "ann fetches its key",
+            "POST /records/{id}/key",
+            |cast| key(cast, "scan", 1),
+            |cast, json| {
+                keep_key(cast, json, "scan", 1);
+            },
+        ),
+        call(
+            "ann announces its body",
+            "POST /records/{id}/upload",
+            |cast| announce(cast, "scan", "v1", 1, &[1, 2]),
+            |cast, json| {
+                announced(cast, json, "v1");
+            },
+        ),
         outside("ann sends it to S3", |vault, cast| put(vault, cast, "v1")),
-        call("ann lists her records", "GET /records", |cast| cast.read("ann", "GET", "/records", ""), |_, json| {
-            assert_eq!(read::<RecordPage>(json).records.len(), 1);
-        }),
+        call(
+            "ann lists her records",
+            "GET /records",
+            |cast| cast.read("ann", "GET", "/records", ""),
+            |_, json| {
+                assert_eq!(read::<RecordPage>(json).records.len(), 1);
+            },
+        ),
         call("ann looks at the record", "GET /records/{id}", look, |_, json| {
             assert_eq!(read::<RecordView>(json).versions[0].state, "uploaded");
         }),
@@ -55,15 +70,25 @@ pub fn first_version() -> Vec<Group> {
 
 pub fn second_version_in_parts() -> Vec<Group> {
     vec![
-        call("ann creates a second version", "POST /records/{id}/versions", |cast| next_version(cast, "scan"), |cast, json| {
-            created(cast, json, "scan");
-        }),
+        call(
+            "ann creates a second version",
+            "POST /records/{id}/versions",
+            |cast| next_version(cast, "scan"),
+            |cast, json| {
+                created(cast, json, "scan");
+            },
+        ),
         call("ann announces it in parts", "POST /records/{id}/upload", announce_parts, |cast, json| {
             announced(cast, json, "v2");
         }),
-        call("ann begins to send parts", "POST /records/{id}/upload/parts", |cast| parts(cast, None), |cast, json| {
-            cast.texts.insert("upload", read::<PartsResponse>(json).upload_id);
-        }),
+        call(
+            "ann begins to send parts",
+            "POST /records/{id}/upload/parts",
+            |cast| parts(cast, None),
+            |cast, json| {
+                cast.texts.insert("upload", read::<PartsResponse>(json).upload_id);
+            },
+        ),
         outside("ann sends the parts", send_parts),
         call("ann asks what is missing", "POST /records/{id}/upload/parts", ask_again, |_, json| {
             assert!(read::<PartsResponse>(json).parts.iter().all(|part| part.call.is_none()));
@@ -75,12 +100,22 @@ pub fn second_version_in_parts() -> Vec<Group> {
 pub fn two_runs() -> Vec<Group> {
     vec![
         call("ann creates another record", "POST /records", create, |cast, json| created(cast, json, "note")),
-        call("ann announces a body", "POST /records/{id}/upload", |cast| announce(cast, "note", "run 1", 1, &[2, 3]), |cast, json| {
-            announced(cast, json, "run 1");
-        }),
-        call("ann announces another", "POST /records/{id}/upload", |cast| announce(cast, "note", "run 2", 1, &[3]), |cast, json| {
-            announced(cast, json, "run 2");
-        }),
+        call(
+            "ann announces a body",
+            "POST /records/{id}/upload",
+            |cast| announce(cast, "note", "run 1", 1, &[2, 3]),
+            |cast, json| {
+                announced(cast, json, "run 1");
+            },
+        ),
+        call(
+            "ann announces another",
+            "POST /records/{id}/upload",
+            |cast| announce(cast, "note", "run 2", 1, &[3]),
+            |cast, json| {
+                announced(cast, json, "run 2");
+            },
+        ),
         outside("ann sends the other", |vault, cast| put(vault, cast, "run 2")),
         outside("ann sends the first, too late", |vault, cast| put(vault, cast, "run 1")),
     ]
@@ -88,13 +123,27 @@ pub fn two_runs() -> Vec<Group> {
 
 pub fn never_uploaded() -> Vec<Group> {
     vec![
-        call("ann creates a further version", "POST /records/{id}/versions", |cast| next_version(cast, "note"), |cast, json| {
-            created(cast, json, "note");
-        }),
-        call("ann announces what she never sends", "POST /records/{id}/upload", |cast| announce(cast, "note", "lost", 2, &[4]), |cast, json| {
-            announced(cast, json, "lost");
-        }),
+        call(
+            "ann creates a further version",
+            "POST /records/{id}/versions",
+            |cast| next_version(cast, "note"),
+            |cast, json| {
+                created(cast, json, "note");
+            },
+        ),
+        call(
+            "ann announces what she never sends",
+            "POST /records/{id}/upload",
+            |cast| announce(cast, "note", "lost", 2, &[4]),
+            |cast, json| {
+                announced(cast, json, "lost");
+            },
+        ),
         outside("its time is over", |vault, _| vault.advance(UPLOAD_MS)),
+        outside("it was under way, and arrives", |vault, cast| {
+            let key = BlobKey { record: cast.ids["note"], version: 2, announced: cast.seqs["lost"] };
+            vault.put_blob(&key.to_string(), &cast.bodies["lost"].bytes);
+        }),
     ]
 }
 
@@ -148,7 +197,8 @@ pub fn open(
     let wallet = &cast.wallets[who];
     let (record, request) = (record.to_string(), request.map(|id| id.to_string()));
     let requester = wallet.person().to_string();
-    let binding = Binding { tenant: ORIGIN, record: &record, version, request: request.as_deref(), requester: &requester };
+    let binding =
+        Binding { tenant: ORIGIN, record: &record, version, request: request.as_deref(), requester: &requester };
     let sealed = SealedKey {
         enc: decoded(&sealed.enc).try_into().expect("32 bytes"),
         ciphertext: decoded(&sealed.ciphertext).try_into().expect("48 bytes"),
