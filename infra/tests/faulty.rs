@@ -20,7 +20,7 @@ fn bodies(vault: &MemoryVault) -> Vec<String> {
     vault.events().into_iter().map(|event| event.body).collect()
 }
 
-fn lost<T>(result: Result<T, StoreError>) {
+fn lost<T>(result: &Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Unavailable { service: "the failing twin", .. })));
 }
 
@@ -28,7 +28,7 @@ fn lost<T>(result: Result<T, StoreError>) {
 async fn a_call_that_is_lost_before_it_lands_does_nothing() {
     let (vault, twin) = twin();
     twin.plan().fail_next(Call::Append, Fault::Before);
-    lost(twin.append(&append(0, "a")).await);
+    lost(&twin.append(&append(0, "a")).await);
     assert!(bodies(&vault).is_empty());
     twin.append(&append(0, "a")).await.expect("the next one is not lost");
     assert_eq!(bodies(&vault), ["a"]);
@@ -39,7 +39,7 @@ async fn a_call_whose_answer_is_lost_is_done_whatever_the_answer_was() {
     let (vault, twin) = twin();
     for body in ["a", "b"] {
         twin.plan().fail_next(Call::Append, Fault::After);
-        lost(twin.append(&append(0, body)).await);
+        lost(&twin.append(&append(0, body)).await);
     }
     assert_eq!(bodies(&vault), ["a"], "the second was a conflict, and nobody heard of it");
 }
@@ -48,14 +48,14 @@ async fn a_call_whose_answer_is_lost_is_done_whatever_the_answer_was() {
 async fn a_late_call_lands_after_so_many_others() {
     let (vault, twin) = twin();
     twin.plan().fail_next(Call::Append, Fault::Late(1));
-    lost(twin.append(&append(0, "late")).await);
+    lost(&twin.append(&append(0, "late")).await);
     assert_eq!(twin.sweep_cursor().await.expect("reads"), None);
     assert!(bodies(&vault).is_empty(), "one call, and it is still under way");
     assert!(matches!(twin.append(&append(0, "quick")).await, Err(StoreError::Conflict(_))), "it lands before this one");
     assert_eq!(bodies(&vault), ["late"]);
 
     twin.plan().fail_next(Call::Append, Fault::Late(usize::MAX));
-    lost(twin.append(&append(1, "later")).await);
+    lost(&twin.append(&append(1, "later")).await);
     twin.append(&append(1, "now")).await.expect("nothing stands there yet");
     twin.plan().land().await;
     assert_eq!(bodies(&vault), ["late", "now"], "what lands late meets a place that is taken");
@@ -85,9 +85,9 @@ async fn faults_are_given_by_kind_and_number_or_chosen() {
     plan.fail(Call::Load, 1, Fault::Before);
     assert!(twin.load(&StreamId::Vault).await.is_ok());
     assert!(twin.sweep_cursor().await.is_ok(), "another kind");
-    lost(twin.load(&StreamId::Vault).await);
+    lost(&twin.load(&StreamId::Vault).await);
     plan.choose(|call| (call == Call::SweepCursor).then_some(Fault::Before));
-    lost(twin.sweep_cursor().await);
+    lost(&twin.sweep_cursor().await);
     assert!(twin.load(&StreamId::Vault).await.is_ok());
     plan.relent();
     assert!(twin.sweep_cursor().await.is_ok());

@@ -180,15 +180,14 @@ impl<P: Blobs + Clone + 'static> Blobs for Faulty<P> {
         upload: PartsUpload<'_>,
         numbers: RangeInclusive<u32>,
     ) -> Result<Option<Vec<StoredPart>>, StoreError> {
-        call!(self, StoredParts, (key = upload.key.to_owned(), id = upload.id.to_owned(), numbers = numbers) port => {
-            port.stored_parts(PartsUpload { key: &key, id: &id }, numbers)
+        call!(self, StoredParts, (key = upload.key.to_owned(), id = upload.id.to_owned(), wanted = numbers) port => {
+            port.stored_parts(PartsUpload { key: &key, id: &id }, wanted)
         })
     }
 
     async fn complete_upload(&self, upload: PartsUpload<'_>, parts: &[StoredPart]) -> Result<Completion, StoreError> {
-        let (key, id) = (upload.key.to_owned(), upload.id.to_owned());
-        call!(self, CompleteUpload, (key = key, id = id, parts = parts.to_vec()) port => {
-            port.complete_upload(PartsUpload { key: &key, id: &id }, &parts)
+        call!(self, CompleteUpload, (key = upload.key.to_owned(), id = upload.id.to_owned(), all = parts.to_vec()) port => {
+            port.complete_upload(PartsUpload { key: &key, id: &id }, &all)
         })
     }
 

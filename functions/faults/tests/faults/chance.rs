@@ -16,7 +16,7 @@ const SEED: &str = "CHARTSEAL_FAULT_SEED";
 /// Stories in a run without it.
 const STORIES: usize = 12;
 /// Two of them under faults; what the second puts off is done in the third, and what that finds to be due in the fourth.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 /// Of so many calls one meets a fault.
 const ONE_IN: u64 = 10;
 

@@ -87,7 +87,9 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
     }),
     ("private values are others", Invariant::Together, |world| {
         let mut part = now(world.vault.private(&place(scan(world), 2))).expect("memory");
-        part.values_mut().for_each(|value| value.salt = Bytes([0xEE; 16]));
+        for value in part.values_mut() {
+            value.salt = Bytes([0xEE; 16]);
+        }
         world.vault.set_private(place(scan(world), 2), part);
     }),
     ("private values of nobody", Invariant::Together, |world| {
@@ -106,7 +108,7 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
         world.vault.set_key(KeyItem::Header { record, version: 1, message_id, header: vec![1] });
     }),
     ("other bytes in the bucket", Invariant::Body, |world| {
-        world.vault.tamper_blob(&body(world), |bytes| bytes[0] ^= 1)
+        world.vault.tamper_blob(&body(world), |bytes| bytes[0] ^= 1);
     }),
     ("a body is gone", Invariant::Body, |world| {
         let head = now(world.vault.head(&body(world))).expect("memory").expect("there");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chartseal_events::private::commitments;
-use chartseal_events::{EventRef, Hash, Id, Kid, Outcome, StreamId};
+use chartseal_events::{EventRef, Hash, Outcome, StreamId};
 use chartseal_infra::BlobKey;
 use chartseal_infra::ports::KeyItem;
 
@@ -13,13 +13,11 @@ use crate::cast::WORDS;
 /// The private values of each command stand beside the first event that it led to.
 pub fn check_private(facts: &Facts<'_>) -> Result<(), Breach> {
     let mut expected: BTreeMap<EventRef, BTreeMap<String, Hash>> = BTreeMap::new();
-    let mut firsts: BTreeMap<(Kid, Id), EventRef> = BTreeMap::new();
     for event in facts.events() {
         let Some(command) = event.command.as_ref().filter(|command| !command.private.is_empty()) else { continue };
         // Of a registration's two events, the provider's is the first.
         if !matches!(event.outcome, Outcome::StaffAdded(_)) {
             expected.insert(event.place, command.private.clone());
-            firsts.insert((command.kid(), command.claims.jti), event.place);
         }
     }
     let found: BTreeMap<EventRef, BTreeMap<String, Hash>> =

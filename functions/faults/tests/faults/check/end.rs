@@ -34,7 +34,7 @@ impl Stock {
         for (name, body) in &world.cast.bodies {
             names.push((body.announcement.message_id.to_string(), *name));
         }
-        let named = |text: String| names.iter().fold(text, |text, (id, name)| text.replace(id.as_str(), name));
+        let renamed = |text: String| names.iter().fold(text, |text, (id, name)| text.replace(id.as_str(), name));
         let vault = &world.vault;
         let mut streams: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
         for event in vault.events() {
@@ -45,12 +45,12 @@ impl Stock {
                 stream => stream.to_string(),
             };
             let typ = world.known.open(&event).map_or("(unreadable)", |checked| checked.event.outcome.typ());
-            streams.entry(named(name)).or_default().push(typ);
+            streams.entry(renamed(name)).or_default().push(typ);
         }
         let entries = |entries: Vec<chartseal_infra::ports::IndexEntry>| {
             entries
                 .into_iter()
-                .map(|entry| (named(entry.event.stream.to_string()), entry.event.seq, entry.version))
+                .map(|entry| (renamed(entry.event.stream.to_string()), entry.event.seq, entry.version))
                 .collect()
         };
         let index = vault.index().into_iter().filter(|(_, list)| !list.is_empty());
@@ -66,15 +66,15 @@ impl Stock {
         };
         let of_token = |token: &str| token.rsplit(' ').next().unwrap_or_default().to_owned();
         Self {
-            index: index.map(|(name, list)| (named(name), entries(list))).collect(),
-            keys: keys.map(named).collect(),
-            private: vault.private_parts().into_keys().map(|at| named(place(at))).collect(),
-            objects: vault.blob_heads().into_iter().map(|(key, heads)| (named(key), heads.len())).collect(),
-            workflows: vault.workflow_starts().into_iter().map(|id: Id| named(id.to_string())).collect(),
+            index: index.map(|(name, list)| (renamed(name), entries(list))).collect(),
+            keys: keys.map(renamed).collect(),
+            private: vault.private_parts().into_keys().map(|at| renamed(place(at))).collect(),
+            objects: vault.blob_heads().into_iter().map(|(key, heads)| (renamed(key), heads.len())).collect(),
+            workflows: vault.workflow_starts().into_iter().map(|id: Id| renamed(id.to_string())).collect(),
             told: vault
                 .told()
                 .iter()
-                .map(|(token, output)| named(format!("{}: {}", of_token(token), output["decision"])))
+                .map(|(token, output)| renamed(format!("{}: {}", of_token(token), output["decision"])))
                 .collect(),
             streams,
         }

@@ -117,7 +117,7 @@ pub fn two_runs() -> Vec<Group> {
             },
         ),
         outside("ann sends the other", |vault, cast| put(vault, cast, "run 2")),
-        outside("ann sends the first, too late", |vault, cast| put(vault, cast, "run 1")),
+        outside("the first arrives, too late", |vault, cast| arrive(vault, cast, ("note", 1, "run 1"))),
     ]
 }
 
@@ -140,10 +140,7 @@ pub fn never_uploaded() -> Vec<Group> {
             },
         ),
         outside("its time is over", |vault, _| vault.advance(UPLOAD_MS)),
-        outside("it was under way, and arrives", |vault, cast| {
-            let key = BlobKey { record: cast.ids["note"], version: 2, announced: cast.seqs["lost"] };
-            vault.put_blob(&key.to_string(), &cast.bodies["lost"].bytes);
-        }),
+        outside("it was under way, and arrives", |vault, cast| arrive(vault, cast, ("note", 2, "lost"))),
     ]
 }
 
@@ -244,6 +241,12 @@ fn put(vault: &MemoryVault, cast: &Cast, run: &str) {
     let call = &cast.calls[run];
     let answer = vault.http(&call.method, &call.url, &call.headers, &cast.bodies[run].bytes);
     assert_eq!(answer.status, 200, "S3 takes the announced bytes");
+}
+
+/// A PUT that was under way for long.
+fn arrive(vault: &MemoryVault, cast: &Cast, (name, version, run): (&str, u32, &str)) {
+    let key = BlobKey { record: cast.ids[name], version, announced: cast.seqs[run] };
+    vault.put_blob(&key.to_string(), &cast.bodies[run].bytes);
 }
 
 fn look(cast: &mut Cast) -> Incoming {
