@@ -60,7 +60,7 @@ fn stories_with_many_faults_come_to_the_same_end() {
 }
 
 /// A story under faults; gives their number.
-async fn tell(seed: u64, end: &Stock) -> Result<usize, (&'static str, Breach)> {
+pub async fn tell(seed: u64, end: &Stock) -> Result<usize, (&'static str, Breach)> {
     let (mut world, mut dice, mut struck) = (World::new(), Dice(seed), 0);
     for group in story() {
         let sent = world.prepare(&group);

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chartseal_events::event::{Event, StoredEvent};
-use chartseal_events::{Command, EventRef, Hash, Id, Kid, View};
+use chartseal_events::{Code, Command, EventRef, Hash, Id, Kid, View};
 use chartseal_infra::memory::MemoryVault;
 
 use crate::world::World;
@@ -107,7 +107,8 @@ impl Known {
         if let Some(receipt) = told_by(answer) {
             heard.taken = Some((receipt.stored().at, receipt.leaf));
         }
-        heard.refused |= (400..500).contains(&answer.status) && answer.status != 409;
+        // Who loses a race is told to come again; everybody else was refused.
+        heard.refused |= (400..500).contains(&answer.status) && answer.problem != Some(Code::Conflict);
     }
 }
 

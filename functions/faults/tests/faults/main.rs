@@ -8,6 +8,7 @@ mod check;
 mod controls;
 mod functions;
 mod kind;
+mod logs;
 mod machine;
 mod story;
 mod sweep;

@@ -11,6 +11,8 @@ mod access;
 mod people;
 mod records;
 
+pub use records::token;
+
 /// Makes the bytes of a call.
 pub type Make = fn(&mut Cast) -> Incoming;
 /// Learns from the answer to it.
