@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_events::state::{AnnouncedStatus, RequestState, State};
-use chartseal_events::{EventRef, Id, StreamId};
+use chartseal_events::{EventRef, Id, Outcome, StreamId};
 use chartseal_infra::BlobKey;
 
 use super::sound::check_sound;
 use super::{Breach, Invariant, check};
 use crate::world::World;
 
-/// Everything that a vault holds, but for times, nonces, counters, and what is still under way.
+/// Everything that a vault holds, but for times, nonces, counters, what is still under way, and objects that nobody waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stock {
     streams: BTreeMap<String, Vec<&'static str>>,
@@ -37,6 +37,7 @@ impl Stock {
         let renamed = |text: String| names.iter().fold(text, |text, (id, name)| text.replace(id.as_str(), name));
         let vault = &world.vault;
         let mut streams: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+        let mut pinned = BTreeSet::new();
         for event in vault.events() {
             let stream = event.at.stream;
             // Which of a provider's search streams it is, a random id says.
@@ -44,7 +45,13 @@ impl Stock {
                 StreamId::Search { provider, .. } => format!("search/{provider}"),
                 stream => stream.to_string(),
             };
-            let typ = world.known.open(&event).map_or("(unreadable)", |checked| checked.event.outcome.typ());
+            let opened = world.known.open(&event);
+            let outcome = opened.as_ref().map(|checked| &checked.event.outcome);
+            if let (Some(Outcome::RecordUploaded(uploaded)), StreamId::Record(record)) = (outcome, stream) {
+                let key = BlobKey { record, version: uploaded.version, announced: uploaded.announced };
+                pinned.insert(key.to_string());
+            }
+            let typ = outcome.map_or("(unreadable)", Outcome::typ);
             streams.entry(renamed(name)).or_default().push(typ);
         }
         let entries = |entries: Vec<chartseal_infra::ports::IndexEntry>| {
@@ -64,12 +71,14 @@ impl Stock {
             StreamId::Search { provider, .. } => format!("search/{provider}"),
             _ => place.to_string(),
         };
+        // What nobody waits for goes sooner or later; `check_drained` looks after that.
+        let heads = vault.blob_heads().into_iter().filter(|(key, _)| pinned.contains(key));
         let of_token = |token: &str| token.rsplit(' ').next().unwrap_or_default().to_owned();
         Self {
             index: index.map(|(name, list)| (renamed(name), entries(list))).collect(),
             keys: keys.map(renamed).collect(),
             private: vault.private_parts().into_keys().map(|at| renamed(place(at))).collect(),
-            objects: vault.blob_heads().into_iter().map(|(key, heads)| (renamed(key), heads.len())).collect(),
+            objects: heads.map(|(key, heads)| (renamed(key), heads.len())).collect(),
             workflows: vault.workflow_starts().into_iter().map(|id: Id| renamed(id.to_string())).collect(),
             told: vault
                 .told()
