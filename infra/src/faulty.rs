@@ -1,28 +1,72 @@
-//! The twins that fail when a test says so. [`Faulty`] is the event store: an append fails before it took effect, after it did with the answer lost,
-//! or with somebody else quicker; faults are given by the number of the append. [`FaultyBlobs`] is the bucket, and counts its calls.
+//! The twin that fails when a test says so. [`Faulty`] wraps whatever has ports and has them itself; a [`Plan`] says which call meets which [`Fault`].
+//! Twins may share one plan: then it counts the calls of a whole story, whichever port they are of.
+//!
+//! In scope: every call of every port, reads too. Out of scope: what the vault does about it, and the clock, which never fails.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use chartseal_events::StreamId;
+//! use chartseal_infra::faulty::{Call, Fault, Faulty};
+//! use chartseal_infra::memory::MemoryVault;
+//! use chartseal_infra::ports::EventStore as _;
+//!
+//! let store = Faulty::new(MemoryVault::new());
+//! store.plan().fail_next(Call::Load, Fault::Before);
+//! assert!(store.load(&StreamId::Vault).await.is_err());
+//! assert!(store.load(&StreamId::Vault).await.is_ok());
+//! assert_eq!(store.plan().take_calls(), [Call::Load, Call::Load]);
+//! # });
+//! ```
 
-mod blobs;
+mod call;
+mod plan;
+mod ports;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use chartseal_events::event::StoredEvent;
-use chartseal_events::private::PrivatePart;
-use chartseal_events::{EventRef, StreamId};
+use std::future::Future;
+use std::pin::Pin;
 
 use crate::ports::{Append, EventStore, StoreError};
 
-pub use blobs::{BlobCall, FaultyBlobs, Lost};
+pub use call::Call;
+pub use plan::Plan;
 
-/// What happens to an append.
-#[derive(Debug, Clone)]
+/// Something that is done in its own time.
+pub type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What happens to a call.
 pub enum Fault {
     /// It fails and did not take effect.
     Before,
-    /// It takes effect, and the answer is lost.
+    /// It takes effect, and the answer is lost, whatever it was.
     After,
+    /// It fails, and takes effect later: before the call that is this many calls further on, or when [`Plan::land`] says so.
+    Late(usize),
+    /// It takes effect twice, as when somebody on the way sends it again; the second answer counts.
+    Twice,
+    /// Somebody else is quicker: this is done first.
+    Overtaken(Deed),
+}
+
+impl Fault {
     /// Somebody else's append takes effect first.
-    Overtaken(Append),
+    ///
+    /// # Panics
+    /// When the time has come, where that append fails.
+    pub fn overtaken_by<S: EventStore + Clone + 'static>(store: &S, append: Append) -> Self {
+        let store = store.clone();
+        Self::Overtaken(Box::pin(async move { store.append(&append).await.expect("the quicker one is taken") }))
+    }
+
+    /// The word for it in a report.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Late(_) => "late",
+            Self::Twice => "twice",
+            Self::Overtaken(_) => "overtaken",
+        }
+    }
 }
 
 /// The error of a [`Fault`].
@@ -30,84 +74,66 @@ pub enum Fault {
 #[error("a test took the answer away")]
 pub struct AnswerLost;
 
-/// An event store that fails at chosen appends. Clones share the count.
+/// Ports that fail at chosen calls. Clones share the plan.
 #[derive(Clone)]
-pub struct Faulty<S> {
-    store: S,
-    plan: Arc<Mutex<Plan>>,
+pub struct Faulty<P> {
+    port: P,
+    plan: Plan,
 }
 
-#[derive(Default)]
-struct Plan {
-    appends: u64,
-    faults: BTreeMap<u64, Fault>,
-}
-
-impl<S> Faulty<S> {
+impl<P> Faulty<P> {
     /// Fails nothing yet.
-    pub fn new(store: S) -> Self {
-        Self { store, plan: Arc::default() }
+    pub fn new(port: P) -> Self {
+        Self::with(port, Plan::default())
     }
 
-    /// The append with this number, counted from 0 since the beginning, meets this fault.
-    pub fn fail(&self, append: u64, fault: Fault) {
-        self.plan().faults.insert(append, fault);
+    /// Fails what this plan says.
+    pub const fn with(port: P, plan: Plan) -> Self {
+        Self { port, plan }
     }
 
-    /// How many appends were tried.
-    pub fn appends(&self) -> u64 {
-        self.plan().appends
+    /// What fails, and what was called.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
     }
+}
 
-    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
-        // Unwrap safety: a panic while the lock is held has failed the test already.
-        self.plan.lock().expect("a test panicked inside the twin")
+impl<P: Clone + Send + Sync + 'static> Faulty<P> {
+    /// Makes a call, or what the plan makes of it.
+    async fn call<T, D, F>(&self, call: Call, done: D) -> Result<T, StoreError>
+    where
+        D: Fn(P) -> F + Send,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let (fault, landing) = self.plan.meet(call);
+        for deed in landing {
+            deed.await;
+        }
+        let port = || self.port.clone();
+        match fault {
+            None => done(port()).await,
+            Some(Fault::Before) => Err(lost()),
+            Some(Fault::After) => {
+                drop(done(port()).await);
+                Err(lost())
+            }
+            Some(Fault::Late(calls)) => {
+                let late = done(port());
+                self.plan.put_under_way(calls, Box::pin(async move { drop(late.await) }));
+                Err(lost())
+            }
+            Some(Fault::Twice) => {
+                drop(done(port()).await);
+                done(port()).await
+            }
+            Some(Fault::Overtaken(quicker)) => {
+                quicker.await;
+                done(port()).await
+            }
+        }
     }
 }
 
 fn lost() -> StoreError {
     StoreError::Unavailable { service: "the failing twin", source: Box::new(AnswerLost) }
-}
-
-impl<S: EventStore> EventStore for Faulty<S> {
-    async fn load(&self, stream: &StreamId) -> Result<Vec<StoredEvent>, StoreError> {
-        self.store.load(stream).await
-    }
-
-    async fn load_tail(&self, stream: &StreamId, since_ms: u64) -> Result<Vec<StoredEvent>, StoreError> {
-        self.store.load_tail(stream, since_ms).await
-    }
-
-    async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
-        self.store.fetch(places).await
-    }
-
-    async fn append(&self, append: &Append) -> Result<(), StoreError> {
-        let fault = {
-            let mut plan = self.plan();
-            let number = plan.appends;
-            plan.appends += 1;
-            plan.faults.remove(&number)
-        };
-        match fault {
-            None => self.store.append(append).await,
-            Some(Fault::Before) => Err(lost()),
-            Some(Fault::After) => {
-                self.store.append(append).await?;
-                Err(lost())
-            }
-            Some(Fault::Overtaken(quicker)) => {
-                self.store.append(&quicker).await?;
-                self.store.append(append).await
-            }
-        }
-    }
-
-    async fn private(&self, place: &EventRef) -> Result<PrivatePart, StoreError> {
-        self.store.private(place).await
-    }
-
-    async fn by_time(&self, from_ms: u64, to_ms: u64) -> Result<Vec<EventRef>, StoreError> {
-        self.store.by_time(from_ms, to_ms).await
-    }
 }

@@ -1,5 +1,5 @@
 //! The only room that knows AWS: the event store, the key tables, the index and the work lists on DynamoDB, blobs on S3, keys in KMS,
-//! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins, [`faulty`] the twin that fails;
+//! the approval workflow in Step Functions. [`ports`] says what the vault needs of each; [`memory`] has their twins, [`faulty`] the twins that fail;
 //! `aws` the real ones; [`road`] the one road from a command to its events; [`telemetry`] what is said of all this in the log.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -18,6 +18,7 @@
 mod blobs;
 mod keys;
 mod lists;
+mod look;
 mod parts;
 mod streams;
 
@@ -40,6 +41,7 @@ pub const START_MS: u64 = 1_795_392_000_000;
 #[derive(Clone)]
 pub struct MemoryVault(Arc<Mutex<World>>);
 
+#[derive(Clone)]
 struct World {
     now_ms: u64,
     events: BTreeMap<EventRef, Stored>,
@@ -49,7 +51,8 @@ struct World {
     keys: BTreeMap<String, KeyItem>,
     /// (list, moment) to version.
     index: BTreeMap<(String, String), u32>,
-    task_tokens: BTreeMap<Id, String>,
+    /// The newest attempt, and its token.
+    task_tokens: BTreeMap<Id, (String, String)>,
     due: BTreeSet<String>,
     sweep_cursor: Option<u64>,
     token_counts: BTreeMap<(Id, u64), u32>,
@@ -65,6 +68,7 @@ struct World {
     told: Vec<(String, Value)>,
 }
 
+#[derive(Clone)]
 struct Stored {
     at_ms: u64,
     event: StoredEvent,
@@ -105,6 +109,12 @@ impl MemoryVault {
     fn world(&self) -> MutexGuard<'_, World> {
         // Unwrap safety: a panic while the lock is held has failed the test already.
         self.0.lock().expect("a test panicked inside the twin")
+    }
+
+    /// A vault of its own that holds, and says, exactly the same.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.world().clone())))
     }
 
     /// Sets the clock.

@@ -176,8 +176,14 @@ pub struct Due {
 
 /// Work lists in DynamoDB: what is waited for. All of it can be lost and made anew from the events.
 pub trait WorkList: Send + Sync {
-    /// Keeps the task token that a request's workflow waits with; a newer one replaces it.
-    fn put_task_token(&self, request: Id, token: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps the task token that a request's workflow waits with, unless a newer one is kept: that of an attempt that sorts behind this one. A call that
+    /// comes late never brings back a token that nobody waits with any more.
+    fn put_task_token(
+        &self,
+        request: Id,
+        token: &str,
+        attempt: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The task token of a request's workflow.
     fn task_token(&self, request: Id) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;

@@ -4,7 +4,7 @@ use chartseal_events::command::{Claims, OperatorAdd};
 use chartseal_events::event::{Genesis, StoredEvent};
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Action, Bytes, Code, Command, EventRef, Id, Kid, Observation, StreamId, Thumbprint};
-use chartseal_infra::faulty::{Fault, Faulty};
+use chartseal_infra::faulty::{Call, Fault, Faulty};
 use chartseal_infra::memory::{MemoryVault, START_MS};
 use chartseal_infra::ports::{Append, EventStore as _, StoreError};
 use chartseal_infra::road::{Failure, Luggage, Taken, look, observe, take, take_seen};
@@ -66,21 +66,21 @@ fn unavailable(result: &Result<Taken, Failure>) -> bool {
 async fn a_lost_answer_is_met_again_by_the_same_command() {
     let (vault, store) = begun().await;
     let command = add_operator(4, 1);
-    store.fail(1, Fault::After);
+    store.plan().fail(Call::Append, 1, Fault::After);
     assert!(unavailable(&send(&store, &vault, &command).await));
     vault.advance(1_000);
     let again = send(&store, &vault, &command).await.expect("met again");
     assert!(again.repeated);
     assert_eq!(again.event.at, EventRef { stream: StreamId::Vault, seq: 1 });
     assert_eq!(vault.types(StreamId::Vault), ["vault.genesis.v1", "operator.added.v1"]);
-    assert_eq!(store.appends(), 2, "the repetition appended nothing");
+    assert_eq!(store.plan().count(Call::Append), 2, "the repetition appended nothing");
 }
 
 #[tokio::test]
 async fn a_write_that_never_landed_is_made_by_the_same_command() {
     let (vault, store) = begun().await;
     let command = add_operator(4, 1);
-    store.fail(1, Fault::Before);
+    store.plan().fail(Call::Append, 1, Fault::Before);
     assert!(unavailable(&send(&store, &vault, &command).await));
     assert_eq!(vault.events().len(), 1, "nothing of it is left");
     let again = send(&store, &vault, &command).await.expect("taken now");
@@ -92,11 +92,11 @@ async fn a_write_that_never_landed_is_made_by_the_same_command() {
 async fn who_is_overtaken_decides_again_behind_the_quicker() {
     let (vault, store) = begun().await;
     let quicker = Append { events: events_of(&vault, &add_operator(5, 2)).await, at_ms: START_MS, ..Append::default() };
-    store.fail(1, Fault::Overtaken(quicker));
+    store.plan().fail(Call::Append, 1, Fault::overtaken_by(&vault, quicker));
     let taken = send(&store, &vault, &add_operator(4, 1)).await.expect("taken in the end");
     assert_eq!(taken.event.at.seq, 2, "behind the quicker one");
     assert_eq!(taken.view.operators().expect("operators").keys.len(), 3);
-    assert_eq!(store.appends(), 3);
+    assert_eq!(store.plan().count(Call::Append), 3);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn who_looked_too_early_looks_again() {
 async fn who_is_overtaken_by_what_forbids_it_is_refused() {
     let (vault, store) = begun().await;
     let quicker = Append { events: events_of(&vault, &add_operator(4, 2)).await, at_ms: START_MS, ..Append::default() };
-    store.fail(1, Fault::Overtaken(quicker));
+    store.plan().fail(Call::Append, 1, Fault::overtaken_by(&vault, quicker));
     let refused = send(&store, &vault, &add_operator(4, 1)).await;
     assert!(matches!(&refused, Err(Failure::Refused(refusal)) if refusal.code == Code::OperatorExists), "{refused:?}");
     assert_eq!(vault.events().len(), 2);
@@ -131,7 +131,7 @@ async fn who_is_overtaken_by_their_own_command_meets_its_event() {
     let (vault, store) = begun().await;
     let command = add_operator(4, 1);
     let twin = Append { events: events_of(&vault, &command).await, at_ms: START_MS, ..Append::default() };
-    store.fail(1, Fault::Overtaken(twin.clone()));
+    store.plan().fail(Call::Append, 1, Fault::overtaken_by(&vault, twin.clone()));
     let taken = send(&store, &vault, &command).await.expect("met");
     assert!(taken.repeated);
     assert_eq!(taken.event, twin.events[0]);
@@ -175,7 +175,7 @@ async fn whoever_always_loses_is_told() {
         let taken =
             take(&scratch, &vault, &add_operator(10 + rival, 100 + rival), &Luggage::default()).await.expect("taken");
         let quicker = Append { events: vec![taken.event], at_ms: START_MS, ..Append::default() };
-        store.fail(u64::from(rival), Fault::Overtaken(quicker));
+        store.plan().fail(Call::Append, rival.into(), Fault::overtaken_by(&vault, quicker));
     }
     let refused = send(&store, &vault, &add_operator(4, 1)).await;
     assert!(matches!(&refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict), "{refused:?}");

@@ -3,7 +3,7 @@ use std::net::TcpListener;
 
 use chartseal_events::Hash;
 use chartseal_http::testing::Wallet;
-use chartseal_infra::faulty::{Fault, Faulty};
+use chartseal_infra::faulty::{Call, Fault, Faulty};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::SearchKeyVault as _;
 use chartseal_ledger::terms::SearchKey;
@@ -92,7 +92,7 @@ async fn of_two_runs_one_begins_the_vault_and_both_say_the_same() {
     let faulty = Faulty::new(world.clone());
     let at_ms = first.events()[0].open().expect("sound").at_ms;
     let append = chartseal_infra::ports::Append { events: vec![overtaking], at_ms, ..Default::default() };
-    faulty.fail(0, Fault::Overtaken(append));
+    faulty.plan().fail(Call::Append, 0, Fault::overtaken_by(&world, append));
     let late = Vault {
         events: faulty,
         search_keys: world.clone(),
@@ -109,7 +109,7 @@ async fn of_two_runs_one_begins_the_vault_and_both_say_the_same() {
 async fn a_run_that_died_after_making_the_search_key_is_taken_up() {
     let world = MemoryVault::new();
     let faulty = Faulty::new(world.clone());
-    faulty.fail(0, Fault::Before);
+    faulty.plan().fail(Call::Append, 0, Fault::Before);
     let dying = Vault {
         events: faulty,
         search_keys: world.clone(),

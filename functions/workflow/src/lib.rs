@@ -33,6 +33,12 @@ pub enum Task {
         trace: Option<Id>,
         /// Step Functions' task token: whoever has it can answer for the request, so it is never logged.
         token: String,
+        /// When the workflow came to this state, RFC 3339; empty from workflows that began before this was said.
+        #[serde(default)]
+        entered: String,
+        /// How often this task was tried before: each attempt has a token of its own.
+        #[serde(default)]
+        retries: u32,
     },
     /// The wait is over: end what is due.
     WaitOver {
@@ -87,7 +93,10 @@ impl<E: EventStore, W: WorkList, F: Workflow, C: Clock> Tasks<'_, E, W, F, C> {
         }
         match task {
             Task::Verify { .. } => self.verify(request).await,
-            Task::Await { token, .. } => self.wait(request, token).await,
+            Task::Await { token, entered, retries, .. } => {
+                // Sorts as the attempts follow each other.
+                self.wait(request, token, &format!("{entered}#{retries:05}")).await
+            }
             Task::WaitOver { .. } => self.wait_over(request).await,
         }
     }
@@ -109,9 +118,9 @@ impl<E: EventStore, W: WorkList, F: Workflow, C: Clock> Tasks<'_, E, W, F, C> {
         Ok(json!({"verified": !refused}))
     }
 
-    async fn wait(&self, id: Id, token: &str) -> Result<Value, Failure> {
+    async fn wait(&self, id: Id, token: &str, attempt: &str) -> Result<Value, Failure> {
         self.request(id).await?;
-        self.work.put_task_token(id, token).await?;
+        self.work.put_task_token(id, token, attempt).await?;
         // A decision that was appended before the token was kept found nobody to tell.
         tell_waiting(self.events, self.workflow, id, token).await?;
         Ok(json!({}))

@@ -10,19 +10,18 @@ use chartseal_events::Hash;
 use super::parts::Assembled;
 use super::{MemoryVault, World};
 use crate::layout::{MAX_PRESIGN_S, SHA256_HEADER};
-use crate::ports::{
-    Aborted, BlobHead, Blobs, Checksum, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart,
-};
+use crate::ports::{Aborted, BlobHead, Blobs, Completion, Part, PartsUpload, Presigned, StoreError, StoredPart};
 
 const SCHEME: &str = "memory://blobs/";
 /// What makes a signature; a constant, since nobody attacks a test.
 const SECRET: &[u8] = b"chartseal/memory/presign\0";
 
+#[derive(Clone)]
 pub(super) struct Blob {
-    version_id: String,
-    bytes: Vec<u8>,
+    pub(super) version_id: String,
+    pub(super) bytes: Vec<u8>,
     /// What S3 states of it, where it was put together of parts.
-    assembled: Option<Assembled>,
+    pub(super) assembled: Option<Assembled>,
 }
 
 /// What S3 answers to an HTTP call.
@@ -189,13 +188,7 @@ impl Blobs for MemoryVault {
     }
 
     async fn head(&self, key: &str) -> Result<Option<BlobHead>, StoreError> {
-        let world = self.world();
-        Ok(world.blobs.get(key).and_then(|versions| versions.last()).map(|blob| {
-            let whole = || (blob.bytes.len() as u64, Checksum::Whole(Hash::of(&[&blob.bytes]).0));
-            let (size_bytes, checksum) =
-                blob.assembled.as_ref().map_or_else(whole, |assembled| (assembled.size_bytes, assembled.checksum));
-            BlobHead { size_bytes, checksum: Some(checksum), version_id: blob.version_id.clone() }
-        }))
+        Ok(self.world().blobs.get(key).and_then(|versions| versions.last()).map(Blob::head))
     }
 
     async fn delete(&self, key: &str, version_id: &str) -> Result<(), StoreError> {

@@ -41,15 +41,18 @@ impl Index for MemoryVault {
 }
 
 impl WorkList for MemoryVault {
-    async fn put_task_token(&self, request: Id, token: &str) -> Result<(), StoreError> {
+    async fn put_task_token(&self, request: Id, token: &str, attempt: &str) -> Result<(), StoreError> {
         let mut world = self.world();
-        world.task_tokens.insert(request, token.to_owned());
+        let newest = world.task_tokens.entry(request).or_default();
+        if newest.0.as_str() <= attempt {
+            *newest = (attempt.to_owned(), token.to_owned());
+        }
         world.waiting.insert(token.to_owned());
         Ok(())
     }
 
     async fn task_token(&self, request: Id) -> Result<Option<String>, StoreError> {
-        Ok(self.world().task_tokens.get(&request).cloned())
+        Ok(self.world().task_tokens.get(&request).map(|(_, token)| token.clone()))
     }
 
     async fn add_due(&self, due: Due) -> Result<(), StoreError> {

@@ -11,11 +11,13 @@ use crate::layout::MAX_LISTED_PARTS;
 use crate::ports::{Aborted, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, StoredPart};
 
 /// An unfinished upload.
+#[derive(Clone)]
 pub(super) struct Upload {
     key: String,
     parts: BTreeMap<u32, Held>,
 }
 
+#[derive(Clone)]
 struct Held {
     stored: StoredPart,
     /// Its bytes; none of a part that a test only says to be there.
@@ -23,6 +25,7 @@ struct Held {
 }
 
 /// What S3 states of an object that was put together of parts.
+#[derive(Debug, Clone)]
 pub(super) struct Assembled {
     pub(super) size_bytes: u64,
     pub(super) checksum: Checksum,

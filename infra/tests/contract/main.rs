@@ -21,12 +21,12 @@ mod subject;
 mod work;
 mod workflow;
 
-/// Runs each test on the twins in memory and on the emulator; those of the bucket on its failing twin, too, which here fails nothing; those of DynamoDB
-/// and of KMS' symmetric keys also on the second opinions.
+/// Runs each test on the twins in memory, on the twins that can fail and here fail nothing, and on the emulator; those of DynamoDB and of KMS' symmetric
+/// keys also on the second opinions.
 macro_rules! contract {
     ({ dynamodb { $($dynamodb:tt)+ } kms { $($kms:tt)+ } bucket { $($bucket:tt)+ } others { $($others:tt)+ } }) => {
         contract! { @ memory, crate::subject::Memory::new(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
-        contract! { @ failing, crate::subject::Memory::failing(); $($bucket)+ }
+        contract! { @ failing, crate::subject::Memory::failing(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ emulator, crate::emulated::Emulated::new().await; $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ second_opinion, crate::opinions::Opinion::second().await; $($dynamodb)+ $($kms)+ }
     };

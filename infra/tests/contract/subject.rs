@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
-use chartseal_infra::faulty::FaultyBlobs;
+use chartseal_infra::faulty::Faulty;
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     Append, Blobs, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList,
@@ -39,55 +39,58 @@ pub trait Subject {
     async fn started(&self, request: Id) -> usize;
 }
 
-/// The twins in memory.
-pub struct Memory<B = MemoryVault> {
+/// The twins in memory, as they are or behind what fails nothing here.
+pub struct Memory<P = MemoryVault> {
     vault: MemoryVault,
-    blobs: B,
+    ports: P,
 }
 
 impl Memory {
     pub fn new() -> Self {
         let vault = MemoryVault::new();
-        Self { vault: vault.clone(), blobs: vault }
+        Self { vault: vault.clone(), ports: vault }
     }
 }
 
-impl Memory<FaultyBlobs<MemoryVault>> {
+impl Memory<Faulty<MemoryVault>> {
     pub fn failing() -> Self {
         let vault = MemoryVault::new();
-        Self { vault: vault.clone(), blobs: FaultyBlobs::new(vault) }
+        Self { vault: vault.clone(), ports: Faulty::new(vault) }
     }
 }
 
-impl<B: Blobs> Subject for Memory<B> {
-    type Store = MemoryVault;
-    type Blobs = B;
-    type Keys = MemoryVault;
-    type Opener = MemoryVault;
-    type SearchKeys = MemoryVault;
-    type Log = MemoryVault;
-    type Workflow = MemoryVault;
+impl<P> Subject for Memory<P>
+where
+    P: EventStore + KeyTable + Index + WorkList + Blobs + DataKeys + DataKeyOpener + SearchKeyVault + LogKey + Workflow,
+{
+    type Store = P;
+    type Blobs = P;
+    type Keys = P;
+    type Opener = P;
+    type SearchKeys = P;
+    type Log = P;
+    type Workflow = P;
 
-    fn store(&self) -> &MemoryVault {
-        &self.vault
+    fn store(&self) -> &P {
+        &self.ports
     }
-    fn blobs(&self) -> &B {
-        &self.blobs
+    fn blobs(&self) -> &P {
+        &self.ports
     }
-    fn keys(&self) -> &MemoryVault {
-        &self.vault
+    fn keys(&self) -> &P {
+        &self.ports
     }
-    fn opener(&self) -> &MemoryVault {
-        &self.vault
+    fn opener(&self) -> &P {
+        &self.ports
     }
-    fn search_keys(&self) -> &MemoryVault {
-        &self.vault
+    fn search_keys(&self) -> &P {
+        &self.ports
     }
-    fn log(&self) -> &MemoryVault {
-        &self.vault
+    fn log(&self) -> &P {
+        &self.ports
     }
-    fn workflow(&self) -> &MemoryVault {
-        &self.vault
+    fn workflow(&self) -> &P {
+        &self.ports
     }
     fn now_ms(&self) -> u64 {
         Clock::now_ms(&self.vault)

@@ -40,10 +40,16 @@ pub async fn what_is_due_comes_oldest_first(subject: &impl Subject) {
 pub async fn a_newer_task_token_replaces_the_older(subject: &impl Subject) {
     let work = subject.store();
     assert_eq!(work.task_token(id(1)).await.expect("reads"), None);
-    for token in ["first", "second"] {
-        work.put_task_token(id(1), token).await.expect("keeps");
+    for (attempt, token) in [("a#00001", "first"), ("a#00002", "second"), ("a#00002", "second"), ("b#00000", "third")] {
+        work.put_task_token(id(1), token, attempt).await.expect("keeps");
         assert_eq!(work.task_token(id(1)).await.expect("reads").as_deref(), Some(token));
     }
+    work.put_task_token(id(1), "second", "a#00002").await.expect("answers");
+    assert_eq!(
+        work.task_token(id(1)).await.expect("reads").as_deref(),
+        Some("third"),
+        "what comes late changes nothing"
+    );
     assert_eq!(work.task_token(id(2)).await.expect("reads"), None);
 }
 

@@ -3,7 +3,7 @@
 use chartseal_events::{Hash, Id, StreamId};
 use chartseal_http::testing::Stage;
 use chartseal_infra::BlobKey;
-use chartseal_infra::faulty::{BlobCall, FaultyBlobs, Lost};
+use chartseal_infra::faulty::{Call, Fault, Faulty};
 use chartseal_infra::ports::{Blobs as _, Completion, Part, PartsUpload, WorkList as _};
 use chartseal_reactions::Settled;
 use chartseal_sweeper::Sweep;
@@ -202,10 +202,10 @@ async fn an_abort_that_fails_is_tried_again() {
     consume_everything(&story.stage).await;
     story.sent(&story.parts[..1]).await;
     story.stage.vault.advance(DEADLINE_MS);
-    let blobs = FaultyBlobs::new(story.stage.vault.clone());
+    let blobs = Faulty::new(story.stage.vault.clone());
     let vault = &story.stage.vault;
     let run = async || Sweep { react: react(vault), blobs: &blobs, clock: vault }.run().await;
-    blobs.lose(BlobCall::Abort, Lost::Call);
+    blobs.plan().fail_next(Call::AbortUploads, Fault::Before);
     run().await.expect_err("the abort fails");
     assert_eq!((story.types(), story.unfinished()), (vec!["record.upload-expired.v1"], 1));
     vault.advance(2 * MINUTE_MS);
@@ -220,11 +220,11 @@ async fn of_a_small_body_no_uploads_are_looked_for() {
     let record = create(&stage, &ann).await;
     announce(&stage, &ann, record, 1, TOKEN).await;
     consume_everything(&stage).await;
-    let blobs = FaultyBlobs::new(stage.vault.clone());
+    let blobs = Faulty::new(stage.vault.clone());
     for _ in 0..(DEADLINE_MS + HOUR_MS) / MINUTE_MS {
         stage.vault.advance(MINUTE_MS);
         Sweep { react: react(&stage.vault), blobs: &blobs, clock: &stage.vault }.run().await.expect("swept");
     }
-    let calls = blobs.take_calls();
-    assert!(calls[&BlobCall::Head] > 0 && !calls.contains_key(&BlobCall::Abort), "{calls:?}");
+    let calls = blobs.plan().take_calls();
+    assert!(calls.contains(&Call::Head) && !calls.contains(&Call::AbortUploads), "{calls:?}");
 }

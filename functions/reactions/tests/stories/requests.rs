@@ -128,6 +128,29 @@ async fn a_workflow_that_waits_anew_is_told_anew() {
 }
 
 #[tokio::test]
+async fn a_token_that_comes_late_does_not_replace_a_newer_one() {
+    let (stage, _, bob, scan) = cast().await;
+    let request = ask(&stage, &bob, scan).await;
+    consume_everything(&stage).await;
+    verify(&stage, request).await;
+    let attempt = async |retries: u32| {
+        let entered = "2026-11-23T00:00:00.000Z";
+        let token = format!("token-{retries}");
+        let waits =
+            json!({"task": "await", "request": request, "token": token, "entered": entered, "retries": retries});
+        task(&stage, waits).await;
+    };
+    attempt(2).await;
+    attempt(10).await;
+    // Its answer was lost, so the task was tried again; now it lands.
+    attempt(1).await;
+    approve(&stage, request).await;
+    consume_everything(&stage).await;
+    let told: Vec<String> = stage.vault.told().into_iter().map(|(token, _)| token).collect();
+    assert_eq!(told, ["token-10"]);
+}
+
+#[tokio::test]
 async fn a_requester_who_was_suspended_is_not_verified() {
     let (stage, _, bob, scan) = cast().await;
     let request = ask(&stage, &bob, scan).await;

@@ -1,6 +1,6 @@
 //! Parts become the announced body, whatever answers are lost on the way.
 
-use chartseal_infra::faulty::Lost;
+use chartseal_infra::faulty::Fault;
 use chartseal_infra::ports::Blobs as _;
 
 use super::*;
@@ -11,9 +11,9 @@ async fn an_upload_may_be_completed_again() {
     let body = story.announced(digests(3)).await;
     let upload = story.with_parts(&body, 1..=3).await;
     stored(&story.finish(&body, &upload).await);
-    story.calls([(BlobCall::List, 1), (BlobCall::Complete, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::CompleteUpload, 1)]);
     stored(&story.finish(&body, &upload).await);
-    story.calls([(BlobCall::List, 1), (BlobCall::Head, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::Head, 1)]);
     story.committed(&body).await;
     stored(&story.finish(&body, &upload).await);
     story.calls([]);
@@ -28,7 +28,7 @@ async fn the_largest_body_is_listed_in_ten_pages() {
     let body = story.announced(digests(10_000)).await;
     let upload = story.with_parts(&body, 1..=10_000).await;
     stored(&story.finish(&body, &upload).await);
-    story.calls([(BlobCall::List, 10), (BlobCall::Complete, 1)]);
+    story.calls([(Call::StoredParts, 10), (Call::CompleteUpload, 1)]);
     let head = story.stage.vault.head(&body.key()).await.expect("memory").expect("it is there");
     assert_eq!(head.checksum, Some(Checksum::of_parts(&body.digests)));
 }
@@ -40,7 +40,7 @@ async fn parts_that_are_not_the_announced_ones_are_not_put_together() {
     let upload = story.with_parts(&body, (1..=1_500).filter(|number| *number != 700)).await;
     let incomplete = async |what: &str| {
         assert_eq!(refused(&story.finish(&body, &upload).await), Code::UploadIncomplete, "{what}");
-        assert!(!story.blobs.take_calls().contains_key(&BlobCall::Complete), "{what}");
+        assert!(!story.blobs.plan().take_calls().contains(&Call::CompleteUpload), "{what}");
         assert!(story.stage.vault.blob_keys().is_empty(), "{what}");
     };
     incomplete("one is missing").await;
@@ -75,12 +75,12 @@ async fn completing_whose_answer_is_lost_is_looked_for() {
     let story = Story::begin().await;
     let body = story.announced(digests(2)).await;
     let upload = story.with_parts(&body, 1..=2).await;
-    story.blobs.lose(BlobCall::Complete, Lost::Call);
+    story.blobs.plan().fail_next(Call::CompleteUpload, Fault::Before);
     assert_eq!(refused(&story.finish(&body, &upload).await), Code::Unavailable, "it was not done");
-    story.calls([(BlobCall::List, 1), (BlobCall::Complete, 1), (BlobCall::Head, 1)]);
-    story.blobs.lose(BlobCall::Complete, Lost::Answer);
+    story.calls([(Call::StoredParts, 1), (Call::CompleteUpload, 1), (Call::Head, 1)]);
+    story.blobs.plan().fail_next(Call::CompleteUpload, Fault::After);
     stored(&story.finish(&body, &upload).await);
-    story.calls([(BlobCall::List, 1), (BlobCall::Complete, 1), (BlobCall::Head, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::CompleteUpload, 1), (Call::Head, 1)]);
 }
 
 #[tokio::test]
@@ -88,10 +88,10 @@ async fn what_cannot_be_known_is_not_said() {
     let story = Story::begin().await;
     let body = story.announced(digests(2)).await;
     let upload = story.with_parts(&body, 1..=2).await;
-    story.blobs.lose(BlobCall::List, Lost::Answer);
+    story.blobs.plan().fail_next(Call::StoredParts, Fault::After);
     assert_eq!(refused(&story.finish(&body, &upload).await), Code::Unavailable);
-    story.blobs.lose(BlobCall::Complete, Lost::Answer);
-    story.blobs.lose(BlobCall::Head, Lost::Call);
+    story.blobs.plan().fail_next(Call::CompleteUpload, Fault::After);
+    story.blobs.plan().fail_next(Call::Head, Fault::Before);
     assert_eq!(refused(&story.finish(&body, &upload).await), Code::Unavailable);
     stored(&story.finish(&body, &upload).await);
 }
@@ -102,9 +102,9 @@ async fn of_two_uploads_of_a_body_the_first_counts_for_both() {
     let body = story.announced(digests(2)).await;
     let (first, second) = (story.with_parts(&body, 1..=2).await, story.with_parts(&body, 1..=2).await);
     stored(&story.finish(&body, &second).await);
-    story.blobs.take_calls();
+    story.blobs.plan().take_calls();
     stored(&story.finish(&body, &first).await);
-    story.calls([(BlobCall::List, 1), (BlobCall::Complete, 1), (BlobCall::Head, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::CompleteUpload, 1), (Call::Head, 1)]);
     assert_eq!(story.stage.vault.unfinished_uploads(), [(body.key(), first)]);
 }
 
@@ -115,7 +115,7 @@ async fn an_upload_that_was_aborted_is_begun_anew() {
     let upload = story.with_parts(&body, 1..=2).await;
     story.stage.vault.abort_uploads(&body.key()).await.expect("memory");
     assert_eq!(refused(&story.finish(&body, &upload).await), Code::UploadUnknown);
-    story.calls([(BlobCall::List, 1), (BlobCall::Head, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::Head, 1)]);
     assert_eq!(refused(&story.ask(&body, &body.ask([1], Some(&upload))).await), Code::UploadUnknown);
     let upload = story.with_parts(&body, 1..=2).await;
     stored(&story.finish(&body, &upload).await);

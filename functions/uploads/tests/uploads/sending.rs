@@ -2,7 +2,7 @@
 
 use chartseal_events::limits::MAX_PARTS_ASKED;
 use chartseal_events::wire::PresignedCall;
-use chartseal_infra::faulty::Lost;
+use chartseal_infra::faulty::Fault;
 use chartseal_infra::ports::Blobs as _;
 
 use super::*;
@@ -23,7 +23,7 @@ async fn a_body_is_sent_in_parts_and_put_together() {
     let body = story.announced(bytes.iter().map(|part| Hash::of(&[part]).0).collect()).await;
 
     let begun: PartsResponse = document(&story.ask(&body, &body.ask([1, 2], None)).await, 200);
-    story.calls([(BlobCall::Count, 1), (BlobCall::Begin, 1)]);
+    story.calls([(Call::CountUploads, 1), (Call::BeginUpload, 1)]);
     assert_eq!(given(&begun), [(1, true), (2, true)]);
     let calls: Vec<&PresignedCall> = begun.parts.iter().filter_map(|part| part.call.as_ref()).collect();
     for (call, part) in calls.iter().zip(&bytes) {
@@ -40,7 +40,7 @@ async fn a_body_is_sent_in_parts_and_put_together() {
     assert!(story.stage.vault.blob_keys().is_empty(), "parts are no object");
 
     stored(&story.finish(&body, &begun.upload_id).await);
-    story.calls([(BlobCall::List, 1), (BlobCall::Complete, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::CompleteUpload, 1)]);
     let head = story.stage.vault.head(&body.key()).await.expect("memory").expect("it is there");
     assert_eq!((head.size_bytes, head.checksum), (PART_BYTES + REST, Some(Checksum::of_parts(&body.digests))));
     assert!(story.stage.vault.blob(&body.key()).is_some_and(|stored| stored == bytes.concat()));
@@ -52,7 +52,7 @@ async fn only_parts_that_are_not_there_get_an_address() {
     let body = story.announced(digests(4)).await;
     let upload = story.with_parts(&body, [1, 3]).await;
     let answer: PartsResponse = document(&story.ask(&body, &body.ask(1..=4, Some(&upload))).await, 200);
-    story.calls([(BlobCall::List, 1)]);
+    story.calls([(Call::StoredParts, 1)]);
     assert_eq!(answer.upload_id, upload);
     assert_eq!(given(&answer), [(1, false), (2, true), (3, false), (4, true)]);
 
@@ -71,10 +71,10 @@ async fn as_many_parts_as_one_call_takes_cost_one_call_of_s3() {
     let upload = story.with_parts(&body, 1..=50).await;
     let all = u32::try_from(MAX_PARTS_ASKED).expect("few");
     let answer: PartsResponse = document(&story.ask(&body, &body.ask(1..=all, Some(&upload))).await, 200);
-    story.calls([(BlobCall::List, 1)]);
+    story.calls([(Call::StoredParts, 1)]);
     assert_eq!(answer.parts.iter().filter(|part| part.call.is_none()).count(), 50);
     let answer: PartsResponse = document(&story.ask(&body, &body.ask([1, 50, 10_000], Some(&upload))).await, 200);
-    story.calls([(BlobCall::List, 1)]);
+    story.calls([(Call::StoredParts, 1)]);
     assert_eq!(given(&answer), [(1, false), (50, false), (10_000, true)]);
 }
 
@@ -98,10 +98,10 @@ async fn an_address_is_given_again_but_never_beyond_the_announcement() {
 async fn a_beginning_whose_answer_is_lost_is_made_once_more() {
     let story = Story::begin().await;
     let body = story.announced(digests(2)).await;
-    story.blobs.lose(BlobCall::Begin, Lost::Call);
+    story.blobs.plan().fail_next(Call::BeginUpload, Fault::Before);
     assert_eq!(refused(&story.ask(&body, &body.ask([1], None)).await), Code::Unavailable);
     assert!(story.stage.vault.unfinished_uploads().is_empty());
-    story.blobs.lose(BlobCall::Begin, Lost::Answer);
+    story.blobs.plan().fail_next(Call::BeginUpload, Fault::After);
     assert_eq!(refused(&story.ask(&body, &body.ask([1], None)).await), Code::Unavailable);
     let upload = story.with_parts(&body, [1, 2]).await;
     stored(&story.finish(&body, &upload).await);
@@ -120,7 +120,7 @@ async fn so_many_uploads_of_one_body_are_begun_and_no_more() {
     let ask = serde_json::to_vec(&body.ask([1], None)).expect("JSON");
     let incoming = story.request(&story.owner, &body.path("parts"), ask);
     assert_eq!(story.refused(&incoming).await, Code::TooManyUploads);
-    story.calls([(BlobCall::Count, 1)]);
+    story.calls([(Call::CountUploads, 1)]);
     // One that was begun goes on, and other bodies are not touched.
     story.with_parts(&other, [1]).await;
     let answer: PartsResponse = document(&story.ask(&body, &body.ask([1, 2], Some(&upload))).await, 200);
@@ -134,7 +134,7 @@ async fn so_many_uploads_of_one_body_are_begun_and_no_more() {
 async fn a_count_that_fails_begins_nothing() {
     let story = Story::begin().await;
     let body = story.announced(digests(2)).await;
-    story.blobs.lose(BlobCall::Count, Lost::Call);
+    story.blobs.plan().fail_next(Call::CountUploads, Fault::Before);
     assert_eq!(refused(&story.ask(&body, &body.ask([1], None)).await), Code::Unavailable);
     assert!(story.stage.vault.unfinished_uploads().is_empty());
 }
@@ -145,10 +145,10 @@ async fn of_a_body_that_is_there_no_part_is_sent_again() {
     let body = story.announced(digests(3)).await;
     let upload = story.with_parts(&body, 1..=3).await;
     stored(&story.finish(&body, &upload).await);
-    story.blobs.take_calls();
+    story.blobs.plan().take_calls();
     // The answer was lost, and the client asks what is missing.
     let answer: PartsResponse = document(&story.ask(&body, &body.ask(1..=3, Some(&upload))).await, 200);
-    story.calls([(BlobCall::List, 1), (BlobCall::Head, 1)]);
+    story.calls([(Call::StoredParts, 1), (Call::Head, 1)]);
     assert_eq!(given(&answer), [(1, false), (2, false), (3, false)]);
     stored(&story.finish(&body, &upload).await);
 }
@@ -158,7 +158,7 @@ async fn a_listing_that_fails_begins_nothing() {
     let story = Story::begin().await;
     let body = story.announced(digests(2)).await;
     let upload = story.with_parts(&body, [1]).await;
-    story.blobs.lose(BlobCall::List, Lost::Call);
+    story.blobs.plan().fail_next(Call::StoredParts, Fault::Before);
     assert_eq!(refused(&story.ask(&body, &body.ask([1, 2], Some(&upload))).await), Code::Unavailable);
     assert_eq!(story.stage.vault.unfinished_uploads().len(), 1);
 }

@@ -39,11 +39,22 @@ impl DynamoStore {
 }
 
 impl WorkList for DynamoStore {
-    async fn put_task_token(&self, request: Id, token: &str) -> Result<(), StoreError> {
+    async fn put_task_token(&self, request: Id, token: &str, attempt: &str) -> Result<(), StoreError> {
         let call =
             self.client.put_item().table_name(self.work()?).set_item(Some(key(format!("task/{request}"), "token")));
-        call.item("value", text(token)).send().await.map_err(|error| failed(&error))?;
-        Ok(())
+        let call = call.item("value", text(token)).item("attempt", text(attempt));
+        let call = call.condition_expression("attribute_not_exists(#attempt) OR #attempt <= :attempt");
+        let call = call.expression_attribute_names("#attempt", "attempt");
+        match call.expression_attribute_values(":attempt", text(attempt)).send().await {
+            Ok(_) => Ok(()),
+            // A newer one is kept.
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed(&error)),
+        }
     }
 
     async fn task_token(&self, request: Id) -> Result<Option<String>, StoreError> {
