@@ -4,6 +4,8 @@ mod config;
 #[cfg(feature = "dynamodb")]
 mod dynamo;
 mod failure;
+#[cfg(feature = "inventory")]
+mod inventory;
 #[cfg(feature = "kms")]
 mod kms;
 #[cfg(feature = "s3")]
@@ -18,6 +20,8 @@ pub use config::{config, config_for};
 #[cfg(feature = "dynamodb")]
 pub use dynamo::{DynamoStore, Tables};
 pub use failure::ServiceFailure;
+#[cfg(feature = "inventory")]
+pub use inventory::{Inventory, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload, VersionPosition};
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;
 #[cfg(feature = "kms")]
