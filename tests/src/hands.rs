@@ -60,6 +60,24 @@ impl Hands<'_> {
         self.try_do(question).unwrap_or_else(|error| panic!("{question}: {error}"))
     }
 
+    /// Does many things, one after the other, and gives what came of each.
+    pub fn all(self, deeds: &[Value]) -> Vec<Value> {
+        let answers = self.act(&json!({"do": "together", "deeds": deeds}));
+        serde_json::from_value(answers).expect("a list")
+    }
+
+    /// All items of a table (a stack output), as DynamoDB has them, with bytes as hex.
+    pub fn items(self, table: &str) -> Vec<Value> {
+        let items = self.act(&json!({"do": "table-items", "table": self.0.output(table)}));
+        serde_json::from_value(items).expect("a list")
+    }
+
+    /// Whether these functions are woken by the stream, the bucket or the clock.
+    pub fn hints(self, functions: &[&str], on: bool) {
+        let functions: Vec<&String> = functions.iter().map(|name| &self.0.outputs.functions[*name]).collect();
+        self.act(&json!({"do": "hints", "functions": functions, "on": on}));
+    }
+
     /// How many items each table has, and how many object versions the bucket.
     pub fn inventory(self) -> Value {
         let tables = ["EventsTable", "PrivateTable", "KeysTable"].map(|name| self.0.output(name).to_owned());

@@ -9,5 +9,6 @@ mod official_sdk;
 mod races;
 mod refusals;
 mod roles;
+mod storm;
 mod uploads;
 mod uploads_in_parts;
