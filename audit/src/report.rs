@@ -226,9 +226,16 @@ impl Report {
     }
 }
 
-/// A name that somebody else may have chosen: control characters are escaped, and it is cut off.
+/// A name that somebody else may have chosen: control characters are escaped, and it is cut off. The parts of a key are put together with zeros.
 fn printable(name: &str) -> String {
-    let mut text: String = name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let mut text = String::new();
+    for c in name.chars() {
+        match c {
+            '\0' => text.push(' '),
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+    }
     if text.chars().count() > MAX_NAME_CHARS {
         text = text.chars().take(MAX_NAME_CHARS).chain("...".chars()).collect();
     }
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_name_that_somebody_else_chose_cannot_write_to_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2J\nb"), "a\\u{1b}[2J\\nb");
+        assert_eq!(printable("a\u{1b}[2J\nb\0c"), "a\\u{1b}[2J\\nb c");
         assert_eq!(printable(&"x".repeat(500)).chars().count(), MAX_NAME_CHARS + 3);
     }
 }

@@ -132,18 +132,12 @@ fn key(item: &RawItem, account: &mut Account, report: &mut Report) {
 }
 
 fn search_key(item: &RawItem, account: &mut Account, report: &mut Report) {
-    let place = account.place(Thing::SearchKey).to_owned();
     let name = key_text(item, &["epoch"]);
-    match (item.get("public"), item.get("wrapped")) {
-        (Some(Raw::Bytes(public)), Some(Raw::Bytes(_))) => {
-            let item = Item { thing: Thing::SearchKey, name: &name, stream: None };
-            account.check_off(&item, Some(Hash::of(&[public])), report);
-        }
-        _ => {
-            account.note_found(Thing::SearchKey, &name);
-            report.wrong(Thing::SearchKey, Flaw::Damaged, &place, &name, "its keys cannot be read");
-        }
-    }
+    let public = match (item.get("public"), item.get("wrapped")) {
+        (Some(Raw::Bytes(public)), Some(Raw::Bytes(_))) => Some(Hash::of(&[public])),
+        _ => None,
+    };
+    account.check_off(&Item { thing: Thing::SearchKey, name: &name, stream: None }, public, report);
 }
 
 fn posting(item: &RawItem, account: &mut Account, report: &mut Report) {

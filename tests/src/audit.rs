@@ -10,8 +10,14 @@ use chartseal_infra::aws::{Inventory, StoreNames, config_for};
 
 use crate::Stack;
 
+/// For this very vault, and with no time for its workers.
+pub fn impatient(stack: &Stack) -> Settings {
+    let genesis = Some(stack.output("Genesis").parse().expect("a hash"));
+    Settings { grace_ms: 0, genesis, ..Settings::default() }
+}
+
 /// Audits a stack's store, as if it were so much later.
-pub fn audit(stack: &Stack, grace: Duration, later: Duration) -> Report {
+pub fn audit(stack: &Stack, settings: Settings, later: Duration) -> Report {
     let endpoint = &stack.endpoint;
     let credentials = Credentials::new(
         &endpoint.access_key_id,
@@ -35,9 +41,6 @@ pub fn audit(stack: &Stack, grace: Duration, later: Duration) -> Report {
         work: name("WorkTable"),
         bucket: name("BlobBucket"),
     };
-    let genesis = Some(stack.output("Genesis").parse().expect("a hash"));
-    let grace_ms = u64::try_from(grace.as_millis()).expect("short");
-    let settings = Settings { grace_ms, genesis, ..Settings::default() };
     let now_ms = || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + later;
         u64::try_from(now.as_millis()).expect("before the end")
@@ -51,7 +54,7 @@ pub fn audit(stack: &Stack, grace: Duration, later: Duration) -> Report {
 pub fn audited(stack: &Stack, patience: Duration, mut meanwhile: impl FnMut()) -> Report {
     let begun = Instant::now();
     loop {
-        let report = audit(stack, Duration::ZERO, Duration::ZERO);
+        let report = audit(stack, impatient(stack), Duration::ZERO);
         if report.sound && report.pending.is_empty() {
             return report;
         }

@@ -1,5 +1,6 @@
 //! Stories: what people do with a deployed vault, and what others try. Each makes its own hospitals and records, so they run side by side.
 
+mod audited;
 mod authorisation;
 mod day;
 mod large_records;

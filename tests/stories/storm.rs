@@ -15,7 +15,7 @@ use chartseal_events::event::{EventRef, leaf_hash};
 use chartseal_events::wire::{IssuedKey, Receipt};
 use chartseal_events::{Event, Hash, Id};
 use chartseal_tests::killer::Chance;
-use chartseal_tests::{Hands, Hospital, Killer, Stack, audited, sample};
+use chartseal_tests::{Hands, Hospital, Killer, Stack, audit, audited, impatient, sample};
 use serde_json::json;
 
 /// Clients at one record.
@@ -228,6 +228,10 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
             thread.join().expect("asked");
         }
         let killed = killer.end();
+        // The dark is dark: what follows from the requests is not there.
+        let report = audit(stack, impatient(stack), Duration::ZERO);
+        let missing = |code: &str| report.findings.iter().any(|finding| finding.code == code);
+        assert!(missing("posting-missing") && missing("grant-overdue"), "{}", report.in_words());
         while left.load(Ordering::Relaxed) > 0 && uploads.iter().any(|upload| !upload.is_finished()) {
             Hands(stack).invoke("sweeper", &json!({}));
         }
