@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use crate::account::{Account, Entry, Thing};
 use crate::past::Past;
 use crate::report::{Flaw, Report};
-use crate::tables::{each_page, key_text, number, text};
+use crate::tables::{SWEEP_MS, each_page, key_text, number, text};
 use crate::{Round, named, rules};
 
 /// The attributes of an event's item.
@@ -70,7 +70,9 @@ async fn begin(
         report.find(Thing::Event, Flaw::Changed, &table, &named(place), what);
     }
     Ok(match first.open() {
-        Ok(Event { outcome: Outcome::Genesis(genesis), .. }) => {
+        Ok(Event { outcome: Outcome::Genesis(genesis), at_ms, .. }) => {
+            let swept = Entry::always(place).from(account.late(at_ms.saturating_add(SWEEP_MS)));
+            account.expect(Thing::Cursor, "cursor\0sweep", swept);
             account.search_key = Some(Hash::of(&[&genesis.search_key.0]));
             Some(genesis.origin)
         }

@@ -15,7 +15,7 @@ use crate::report::{Flaw, Report};
 use crate::{Round, named, rules};
 
 /// Events of the last half minute are left to the consumer, and the sweeper comes every minute and may take one.
-const SWEEP_MS: u64 = 150_000;
+pub(crate) const SWEEP_MS: u64 = 150_000;
 
 /// Private before Index: a record's postings follow from its tokens.
 pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut Report) -> Result<(), StoreError> {
@@ -178,6 +178,7 @@ fn work(item: &RawItem, account: &mut Account, report: &mut Report) {
             }
         }
         _ if text(item, "item") == Some("cursor") && part == "sweep" => {
+            account.note_found(Thing::Cursor, &name);
             let at_ms = number::<u64>(item, "value").unwrap_or_default();
             if account.late(at_ms.saturating_add(SWEEP_MS)) <= account.now_ms || at_ms > account.late(account.now_ms) {
                 report.wrong(Thing::Cursor, Flaw::Overdue, &place, &name, format!("the sweeper stands at {at_ms}"));

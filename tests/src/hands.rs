@@ -57,7 +57,7 @@ impl Hands<'_> {
     }
 
     fn act(self, question: &Value) -> Value {
-        self.try_do(question).unwrap_or_else(|error| panic!("{question}: {error}"))
+        self.try_do(question).unwrap_or_else(|error| panic!("{:.300}: {error}", question.to_string()))
     }
 
     /// Does many things, one after the other, and gives what came of each.
