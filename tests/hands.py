@@ -169,6 +169,16 @@ def hints(q):
             (client("events").enable_rule if q["on"] else client("events").disable_rule)(Name=rule)
 
 
+def credentials(q):
+    """Temporary credentials of a new role with this policy and nothing else."""
+    role, trust = q["role"], {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    client("iam").put_role_policy(RoleName=role, PolicyName="only", PolicyDocument=q["policy"])
+    given = client("sts").assume_role(RoleArn=arn, RoleSessionName="story")["Credentials"]
+    return {name: given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
+
+
 def together(q):
     return [DEEDS[deed["do"]](deed) for deed in q["deeds"]]
 
@@ -181,6 +191,7 @@ DEEDS = {
     "put-object": lambda q: client("s3").put_object(Bucket=q["bucket"], Key=q["key"], Body=q["body"].encode())["VersionId"],
     "mark-deleted": lambda q: client("s3").delete_object(Bucket=q["bucket"], Key=q["key"])["VersionId"],
     "begin-upload": lambda q: client("s3").create_multipart_upload(Bucket=q["bucket"], Key=q["key"])["UploadId"],
+    "credentials": credentials,
     "hints": hints,
     "together": together,
     "inventory": inventory,

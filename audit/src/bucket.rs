@@ -53,7 +53,13 @@ fn object(version: &ObjectVersion, head: Option<&BlobHead>, account: &mut Accoun
     let ObjectVersion { key, version_id, is_delete_marker } = version;
     let name = format!("{key} version {version_id}");
     if *is_delete_marker {
-        report.wrong(Thing::DeleteMarker, Flaw::Orphan, &place, &name, "the vault deletes versions and leaves no markers");
+        report.wrong(
+            Thing::DeleteMarker,
+            Flaw::Orphan,
+            &place,
+            &name,
+            "the vault deletes versions and leaves no markers",
+        );
         return;
     }
     // Deleted between the list and the look.

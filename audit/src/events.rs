@@ -30,7 +30,12 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
                 Some(stream) => {
                     streams.insert(stream);
                 }
-                None => report.foreign(Thing::Event, &table, &key_text(&item, &["stream", "seq"]), "no stream has that name"),
+                None => report.foreign(
+                    Thing::Event,
+                    &table,
+                    &key_text(&item, &["stream", "seq"]),
+                    "no stream has that name",
+                ),
             }
         }
     })
@@ -61,7 +66,8 @@ async fn begin(
     let place = EventRef { stream: StreamId::Vault, seq: 0 };
     let table = account.place(Thing::Event).to_owned();
     let items = round.inventory.stream(&place.stream).await?;
-    let Some(first) = items.first().and_then(|item| stored(place.stream, item)).filter(|first| first.at == place) else {
+    let Some(first) = items.first().and_then(|item| stored(place.stream, item)).filter(|first| first.at == place)
+    else {
         report.find(Thing::Event, Flaw::Missing, &table, &named(place), "there is no genesis event");
         return Ok(None);
     };

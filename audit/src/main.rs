@@ -62,7 +62,9 @@ async fn main() -> ExitCode {
         Err(error) => {
             eprintln!("chartseal-audit: nothing was judged: {error}");
             if let StoreError::Unavailable { .. } = error {
-                eprintln!("Look at region, credentials and AWS_ENDPOINT_URL; the rights an auditor needs are in docs/DEPLOY.md.");
+                eprintln!(
+                    "Look at region, credentials and AWS_ENDPOINT_URL; the rights an auditor needs are in docs/AUDIT.md."
+                );
             }
             ExitCode::from(UNAVAILABLE)
         }

@@ -20,7 +20,7 @@ Which stack: a file with the stack's outputs, or the names one by one.
 
 Credentials and region come from the environment alone (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, and
 AWS_ENDPOINT_URL for an emulator); `aws configure export-credentials --format env` prints those of a profile. An auditor needs to read the tables and
-the bucket, and nothing else: docs/DEPLOY.md has the policy.
+the bucket, and nothing else: docs/AUDIT.md has the policy.
 
 Exit codes:
   0  sound: every item is accounted for, and everything is there
@@ -125,7 +125,10 @@ fn read(path: &PathBuf) -> Result<Value, StackError> {
     let Some(listed) = listed else {
         return if value.is_object() { Ok(value) } else { Err(StackError::Outputs(path.clone())) };
     };
-    Ok(listed.iter().filter_map(|output| Some((output["OutputKey"].as_str()?.to_owned(), output["OutputValue"].clone()))).collect())
+    Ok(listed
+        .iter()
+        .filter_map(|output| Some((output["OutputKey"].as_str()?.to_owned(), output["OutputValue"].clone())))
+        .collect())
 }
 
 #[cfg(test)]
@@ -148,9 +151,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("chartseal-audit-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work"].map(|table| format!("{table}Table"));
-        let listed: Vec<Value> = tables.iter().map(|name| serde_json::json!({"OutputKey": name, "OutputValue": name})).collect();
+        let listed: Vec<Value> =
+            tables.iter().map(|name| serde_json::json!({"OutputKey": name, "OutputValue": name})).collect();
         let flat: Value = tables.iter().map(|name| (name.clone(), Value::from(name.as_str()))).collect();
-        for (file, content) in [("described", serde_json::json!({"Stacks": [{"Outputs": listed}]})), ("listed", Value::from(listed.clone())), ("flat", flat)] {
+        for (file, content) in [
+            ("described", serde_json::json!({"Stacks": [{"Outputs": listed}]})),
+            ("listed", Value::from(listed.clone())),
+            ("flat", flat),
+        ] {
             let path = folder.join(file);
             fs::write(&path, content.to_string()).expect("written");
             let names = options(&path.display().to_string()).names().expect(file);

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chartseal_events::StreamId;
 use chartseal_events::event::{EventRef, StoredEvent};
 use chartseal_events::state::History;
-use chartseal_events::StreamId;
 use chartseal_infra::aws::Inventory;
 use chartseal_infra::ports::StoreError;
 

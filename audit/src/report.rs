@@ -203,10 +203,15 @@ impl Report {
     pub fn in_words(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:<14}{:>10}{:>12}{:>10}{:>8}{:>10}{:>8}", "", "read", "accounted", "pending", "erased", "unjudged", "wrong");
+        let _ = writeln!(
+            text,
+            "{:<14}{:>10}{:>12}{:>10}{:>8}{:>10}{:>8}",
+            "", "read", "accounted", "pending", "erased", "unjudged", "wrong"
+        );
         for (thing, tally) in &self.things {
             let Tally { read, accounted, pending, wrong, erased, unjudged } = tally;
-            let _ = writeln!(text, "{thing:<14}{read:>10}{accounted:>12}{pending:>10}{erased:>8}{unjudged:>10}{wrong:>8}");
+            let _ =
+                writeln!(text, "{thing:<14}{read:>10}{accounted:>12}{pending:>10}{erased:>8}{unjudged:>10}{wrong:>8}");
         }
         let streams: Vec<String> = self.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "streams: {}", streams.join(", "));
@@ -262,7 +267,9 @@ const fn advice(thing: Thing, flaw: Flaw) -> &'static str {
         (Thing::Private | Thing::WrappedKey | Thing::Header, Flaw::Orphan) => {
             "its event is gone, or it was never written by the vault: do not delete it before that is known"
         }
-        (Thing::Event, _) => "stop writing to this stream, restore the table to a copy, and compare: an event never changes",
+        (Thing::Event, _) => {
+            "stop writing to this stream, restore the table to a copy, and compare: an event never changes"
+        }
         _ => "find out who changed it (CloudTrail), and restore it",
     }
 }

@@ -27,7 +27,9 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
         (Place::Index, posting),
         (Place::Work, work),
     ] {
-        if place == Place::SearchKeys && let Some(public) = account.search_key {
+        if place == Place::SearchKeys
+            && let Some(public) = account.search_key
+        {
             let genesis = EventRef { stream: StreamId::Vault, seq: 0 };
             account.expect(Thing::SearchKey, "1", Entry::always(genesis).holding(public));
         }
@@ -100,7 +102,11 @@ fn private_values(item: &RawItem, account: &mut Account, report: &mut Report) {
         }
     }
     let content = rules::commitments(&private::commitments(&part));
-    account.check_off(&Item { thing: Thing::Private, name: &named(event), stream: Some(stream) }, Some(content), report);
+    account.check_off(
+        &Item { thing: Thing::Private, name: &named(event), stream: Some(stream) },
+        Some(content),
+        report,
+    );
 }
 
 fn key(item: &RawItem, account: &mut Account, report: &mut Report) {
@@ -195,7 +201,13 @@ fn due(name: &str, shard: &str, moment: &str, account: &mut Account, report: &mu
     let place = account.place(Thing::Due).to_owned();
     let due = layout::due(moment).filter(|due| layout::due_shard(due.event).to_string() == shard);
     let Some(due) = due.filter(|due| account.has(due.event)) else {
-        report.wrong(Thing::Due, Flaw::Orphan, &place, name, "it is due on account of no event, or stands in another's shard");
+        report.wrong(
+            Thing::Due,
+            Flaw::Orphan,
+            &place,
+            name,
+            "it is due on account of no event, or stands in another's shard",
+        );
         return;
     };
     account.note_found(Thing::Due, &named(due.event));

@@ -21,7 +21,9 @@ pub use config::{config, config_for};
 pub use dynamo::{DynamoStore, Tables};
 pub use failure::ServiceFailure;
 #[cfg(feature = "inventory")]
-pub use inventory::{Inventory, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload, VersionPosition};
+pub use inventory::{
+    Inventory, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload, VersionPosition,
+};
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;
 #[cfg(feature = "kms")]

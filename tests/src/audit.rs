@@ -7,6 +7,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use chartseal_audit::{Report, Settings};
 use chartseal_infra::aws::{Inventory, StoreNames, config_for};
+use chartseal_infra::ports::StoreError;
+use chartseal_local::Endpoint;
 
 use crate::Stack;
 
@@ -18,7 +20,11 @@ pub fn impatient(stack: &Stack) -> Settings {
 
 /// Audits a stack's store, as if it were so much later.
 pub fn audit(stack: &Stack, settings: Settings, later: Duration) -> Report {
-    let endpoint = &stack.endpoint;
+    audit_as(&stack.endpoint, stack, settings, later).expect("the store can be read")
+}
+
+/// The same with somebody's own credentials.
+pub fn audit_as(endpoint: &Endpoint, stack: &Stack, settings: Settings, later: Duration) -> Result<Report, StoreError> {
     let credentials = Credentials::new(
         &endpoint.access_key_id,
         &endpoint.secret_access_key,
@@ -47,7 +53,7 @@ pub fn audit(stack: &Stack, settings: Settings, later: Duration) -> Report {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let inventory = Inventory::new(&config, names);
-    runtime.block_on(chartseal_audit::audit(&inventory, settings, now_ms, &|_| ())).expect("the store can be read")
+    runtime.block_on(chartseal_audit::audit(&inventory, settings, now_ms, &|_| ()))
 }
 
 /// Waits until there is nothing to find and nothing pending, although the workers are given no time at all; `meanwhile` runs between two looks.

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use chartseal_local::Endpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -70,6 +71,18 @@ impl Hands<'_> {
     pub fn items(self, table: &str) -> Vec<Value> {
         let items = self.act(&json!({"do": "table-items", "table": self.0.output(table)}));
         serde_json::from_value(items).expect("a list")
+    }
+
+    /// The endpoint with the credentials of a new role that may do what a policy says, and nothing else.
+    pub fn with_policy(self, role: &str, policy: &str) -> Endpoint {
+        let given = self.act(&json!({"do": "credentials", "role": role, "policy": policy}));
+        let text = |name: &str| given[name].as_str().expect("a credential").to_owned();
+        Endpoint {
+            access_key_id: text("AccessKeyId"),
+            secret_access_key: text("SecretAccessKey"),
+            session_token: Some(text("SessionToken")),
+            ..self.0.endpoint.clone()
+        }
     }
 
     /// Whether these functions are woken by the stream, the bucket or the clock.

@@ -15,7 +15,7 @@ pub mod official;
 pub mod people;
 pub mod stack;
 
-pub use audit::{audit, audited, impatient};
+pub use audit::{audit, audit_as, audited, impatient};
 pub use hands::Hands;
 pub use killer::Killer;
 pub use liar::Liar;

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use chartseal_audit::Settings;
+use chartseal_cli::Silent;
 use chartseal_events::command::RecordKey;
 use chartseal_events::event::{Envelope, EventRef, KeyIssued, RecordUploaded, Seen, StoredEvent};
 use chartseal_events::wire::IssuedKey;
 use chartseal_events::{Bytes, Command, Event, Hash, Id, Outcome, StreamId};
 use chartseal_infra::layout;
-use chartseal_tests::{Hands, Hospital, Stack, audit, audited, impatient, sample};
+use chartseal_tests::{Hands, Hospital, Stack, audit, audit_as, audited, impatient, sample};
 use serde_json::{Value, json};
 
 /// Records, so that each is harmed in one way.
@@ -87,6 +88,13 @@ impl Scene {
         let tokens = anna.record_tokens(&[]).expect("tokens");
         anna.announce(&created, &spooled, "text/plain", &tokens, None).expect("announced");
 
+        let again = anna.create_version(records[9]).expect("a second version");
+        let mut second = again.spool(&b"a second version"[..]).expect("encrypted");
+        let announced = anna.announce(&again, &second, "text/plain", &tokens, None).expect("announced");
+        let call = announced.answer.upload.as_ref().expect("one PUT");
+        anna.put(call, &mut second, &Silent).expect("sent");
+        anna.wait_uploaded(records[9], 2, &second.sealed.message_id).expect("uploaded");
+
         // Once at least: its cursor is harmed too.
         Hands(stack).invoke("sweeper", &json!({}));
         audited(stack, Duration::from_secs(60), || {
@@ -140,7 +148,10 @@ impl Scene {
 
 fn stored(item: &Value) -> StoredEvent {
     let text = |name: &str, kind: &str| item[name][kind].as_str().expect("an attribute");
-    let place = EventRef { stream: text("stream", "S").parse().expect("a stream"), seq: text("seq", "N").parse().expect("a number") };
+    let place = EventRef {
+        stream: text("stream", "S").parse().expect("a stream"),
+        seq: text("seq", "N").parse().expect("a number"),
+    };
     let body = hex::decode(text("body", "B")).expect("hex");
     StoredEvent::new(place, String::from_utf8(body).expect("UTF-8"))
 }
@@ -149,6 +160,19 @@ fn stored(item: &Value) -> StoredEvent {
 fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let scene = Scene::new();
     let stack = scene.stack;
+    let policy =
+        std::fs::read_to_string(stack.workspace.root().join("audit/policy.json")).expect("the auditor's policy");
+    let tables =
+        ["EventsTable", "PrivateTable", "KeysTable", "SearchKeysTable", "IndexTable", "WorkTable", "BlobBucket"];
+    let policy = tables.iter().fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(name)));
+    let auditor = Hands(stack).with_policy(&format!("auditor-{}", std::process::id()), &policy);
+    let usual = Settings { grace_ms: 300_000, ..impatient(stack) };
+    let report = audit_as(&auditor, stack, usual, Duration::ZERO).expect("the policy is enough");
+    assert!(report.sound && !report.pending.is_empty(), "nobody has come to the request: {}", report.in_words());
+    let nobody = Hands(stack)
+        .with_policy(&format!("nobody-{}", std::process::id()), &policy.replace("dynamodb:Scan", "dynamodb:GetItem"));
+    audit_as(&nobody, stack, usual, Duration::ZERO).expect_err("who may not read everything judges nothing");
+
     let mut harm = Harm::default();
     unheard(&scene, &mut harm);
     events(&scene, &mut harm);
@@ -175,7 +199,10 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     // A month later, everything that was open is over, and nobody was awake to say so.
     let month = Duration::from_secs(31 * 24 * 3_600);
     let report = audit(stack, Settings { grace_ms: 300_000, ..impatient(stack) }, month);
-    for (code, item) in [("grant-overdue", format!("record/{}#1", scene.open)), ("grant-overdue", format!("request/{}#0", scene.request))] {
+    for (code, item) in [
+        ("grant-overdue", format!("record/{}#1", scene.open)),
+        ("grant-overdue", format!("request/{}#0", scene.request)),
+    ] {
         assert!(report.findings.iter().any(|finding| finding.code == code && finding.item == item), "{code} {item}");
     }
     let other = Settings { genesis: Some(Hash::ZERO), ..impatient(stack) };
@@ -255,7 +282,8 @@ fn appended(scene: &Scene, harm: &mut Harm) {
     scene.append(harm, scene.place(4, 4), issued.command.as_ref(), &issued.outcome, &issued.seen);
     harm.expect("event-repeated", scene.place(4, 4).to_string());
 
-    let key_of = |record: usize, seal_key| Outcome::from(KeyIssued { record: scene.records[record], version: 1, seal_key });
+    let key_of =
+        |record: usize, seal_key| Outcome::from(KeyIssued { record: scene.records[record], version: 1, seal_key });
     let sign = |hospital: &Hospital, record: usize| {
         hospital.sign(RecordKey { record: scene.records[record], version: 1 }, &[]).expect("signed").command
     };
@@ -278,7 +306,9 @@ fn private_values(scene: &Scene, harm: &mut Harm) {
     let value = json!({"name": {"salt": Bytes([1; 16]).to_string(), "value": "Somebody"}}).to_string();
     harm.set(table, &key(registered(&scene.pending)), "fields", &json!({"S": value}));
     harm.expect("private-changed", registered(&scene.pending).to_string());
-    for (stream, code) in [(format!("record/{}", scene.records[8]), "private-orphan"), ("nonsense".to_owned(), "private-foreign")] {
+    for (stream, code) in
+        [(format!("record/{}", scene.records[8]), "private-orphan"), ("nonsense".to_owned(), "private-foreign")]
+    {
         harm.put(table, &json!({"stream": {"S": stream}, "seq": {"N": "0"}, "fields": {"S": value}}));
         let separator = if code == "private-orphan" { '#' } else { ' ' };
         harm.expect(code, format!("{stream}{separator}0"));
@@ -291,7 +321,8 @@ fn keys(scene: &Scene, harm: &mut Harm) {
     let items = Hands(scene.stack).items("KeysTable");
     let names = items.iter().map(|item| item["record"]["S"].as_str().expect("a name").to_owned());
     let names: Vec<String> = names.filter(|name| name.split('/').count() == 3).collect();
-    let header = |record: Id| names.iter().find(|name| name.starts_with(&record.to_string())).expect("a header").clone();
+    let header =
+        |record: Id| names.iter().find(|name| name.starts_with(&record.to_string())).expect("a header").clone();
 
     harm.set(table, &json!({"record": {"S": format!("{changed}/1")}}), "wrapped", &json!({"B": "00"}));
     harm.expect("key-changed", format!("{changed}/1"));
@@ -333,6 +364,19 @@ fn lists(scene: &Scene, harm: &mut Harm) {
     item["version"] = json!({"N": "0"});
     harm.put(table, &item);
     harm.expect("posting-orphan", format!("records {moment}"));
+    // A version that was followed by another one is no longer found.
+    let older = scene.place(9, 1);
+    let items = Hands(scene.stack).items("PrivateTable");
+    let private =
+        items.iter().find(|item| item["stream"]["S"] == json!(older.stream.to_string()) && item["seq"]["N"] == "1");
+    let fields = private.and_then(|item| item["fields"]["S"].as_str()).expect("its private values");
+    let fields: Value = serde_json::from_str(fields).expect("JSON");
+    let token = fields["tokens"]["value"].as_str().and_then(|tokens| tokens.split(' ').next()).expect("a token");
+    let (list, moment) = (format!("token/{token}"), scene.moment(older));
+    let mut item = two("list", &list, "moment", &moment);
+    item["version"] = json!({"N": "1"});
+    harm.put(table, &item);
+    harm.expect("posting-overdue", format!("{list} {moment}"));
     harm.put(table, &two("list", "nonsense", "moment", "x"));
     harm.expect("posting-foreign", "nonsense x");
 }
@@ -364,18 +408,22 @@ fn work(scene: &Scene, harm: &mut Harm) {
 
 fn objects(scene: &Scene, harm: &mut Harm) {
     let bucket = scene.table("BlobBucket");
-    let hands = Hands(scene.stack);
     harm.deeds.push(json!({"do": "delete-object", "bucket": bucket, "prefix": scene.object(11)}));
     harm.expect("object-missing", scene.object(11));
     // What S3 calls them is known when it is done.
     let open = format!("records/{}/1/1", scene.open);
-    let mut named = |code: &str, deed: &str, key: &str, word: &str| {
-        let answers = hands.all(&[json!({"do": deed, "bucket": bucket, "key": key, "body": "other bytes"})]);
-        harm.expect(code, format!("{key} {word} {}", answers[0].as_str().expect("an id")));
-    };
-    named("object-orphan", "put-object", "nonsense", "version");
-    named("object-orphan", "put-object", &scene.object(8), "version");
-    named("object-changed", "put-object", &open, "version");
-    named("delete-marker-orphan", "mark-deleted", &scene.object(12), "version");
-    named("upload-orphan", "begin-upload", &scene.object(8), "upload");
+    let done = [
+        ("object-orphan", "put-object", "nonsense".to_owned(), "version"),
+        ("object-orphan", "put-object", scene.object(8), "version"),
+        ("object-changed", "put-object", open, "version"),
+        ("delete-marker-orphan", "mark-deleted", scene.object(12), "version"),
+        ("upload-orphan", "begin-upload", scene.object(8), "upload"),
+    ];
+    let deeds = done
+        .each_ref()
+        .map(|(_, deed, key, _)| json!({"do": deed, "bucket": bucket, "key": key, "body": "other bytes"}));
+    let answers = Hands(scene.stack).all(&deeds);
+    for ((code, _, key, word), answer) in done.into_iter().zip(answers) {
+        harm.expect(code, format!("{key} {word} {}", answer.as_str().expect("an id")));
+    }
 }

@@ -37,10 +37,13 @@ pub fn run(arguments: &Arguments, json: bool) -> Answered {
         // One that was killed by a signal has no code.
         Ok(status) => std::process::exit(status.code().unwrap_or(Exit::Failed as i32)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let advice = "Put it beside `chartseal` or on the PATH: `cargo build --release -p chartseal-audit` makes it.";
+            let advice =
+                "Put it beside `chartseal` or on the PATH: `cargo build --release -p chartseal-audit` makes it.";
             Err(Failure::usage(format!("{PROGRAM} is not there"), advice))
         }
-        Err(error) => Err(Failure::usage(format!("{PROGRAM} cannot be started: {error}"), "Look at the file's rights.")),
+        Err(error) => {
+            Err(Failure::usage(format!("{PROGRAM} cannot be started: {error}"), "Look at the file's rights."))
+        }
     }
 }
 
