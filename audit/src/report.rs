@@ -1,6 +1,6 @@
 //! What an audit found: findings, what is pending, and counts. No text here holds a private value, a token's meaning or a body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -70,6 +70,11 @@ pub struct Finding {
     pub what: String,
     /// What to do.
     pub advice: &'static str,
+    /// Which thing, and whether it is in the tally: what is missing is not.
+    #[serde(skip)]
+    thing: &'static str,
+    #[serde(skip)]
+    counted: bool,
 }
 
 /// Something that the workers have not come to yet.
@@ -98,6 +103,8 @@ pub struct Tally {
     pub erased: u64,
     /// Of a stream that could not be read to its end; there is a finding about that stream.
     pub unjudged: u64,
+    /// Right in one round and not in the other: it was written or removed while the store was read.
+    pub moved: u64,
 }
 
 /// What an audit comes to.
@@ -155,6 +162,9 @@ impl Report {
         tally.read += 1;
         tally.wrong += 1;
         self.find(thing, flaw, place, item, what);
+        if let Some(finding) = self.findings.last_mut() {
+            finding.counted = true;
+        }
     }
 
     /// Items that follow from what could not be read.
@@ -178,6 +188,8 @@ impl Report {
             item: printable(item),
             what: what.into(),
             advice: advice(thing, flaw),
+            thing: thing.name(),
+            counted: false,
         });
     }
 
@@ -187,9 +199,18 @@ impl Report {
 
     /// A finding counts that both rounds made.
     pub(crate) fn keep_what_both_found(&mut self, other: &Self) {
-        self.findings.retain(|finding| {
-            other.findings.iter().any(|before| before.code == finding.code && before.item == finding.item)
-        });
+        let before: BTreeSet<(&str, &str)> =
+            other.findings.iter().map(|finding| (finding.code.as_str(), finding.item.as_str())).collect();
+        let both = |finding: &Finding| before.contains(&(finding.code.as_str(), finding.item.as_str()));
+        let (kept, dropped): (Vec<Finding>, Vec<Finding>) =
+            std::mem::take(&mut self.findings).into_iter().partition(both);
+        self.findings = kept;
+        for finding in dropped.iter().filter(|finding| finding.counted) {
+            if let Some(tally) = self.things.get_mut(finding.thing) {
+                tally.wrong -= 1;
+                tally.moved += 1;
+            }
+        }
         self.finish();
     }
 
@@ -205,13 +226,15 @@ impl Report {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{:<14}{:>10}{:>12}{:>10}{:>8}{:>10}{:>8}",
-            "", "read", "accounted", "pending", "erased", "unjudged", "wrong"
+            "{:<14}{:>10}{:>12}{:>10}{:>8}{:>10}{:>8}{:>8}",
+            "", "read", "accounted", "pending", "erased", "unjudged", "moved", "wrong"
         );
         for (thing, tally) in &self.things {
-            let Tally { read, accounted, pending, wrong, erased, unjudged } = tally;
-            let _ =
-                writeln!(text, "{thing:<14}{read:>10}{accounted:>12}{pending:>10}{erased:>8}{unjudged:>10}{wrong:>8}");
+            let Tally { read, accounted, pending, wrong, erased, unjudged, moved } = tally;
+            let _ = writeln!(
+                text,
+                "{thing:<14}{read:>10}{accounted:>12}{pending:>10}{erased:>8}{unjudged:>10}{moved:>8}{wrong:>8}"
+            );
         }
         let streams: Vec<String> = self.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "streams: {}", streams.join(", "));

@@ -9,6 +9,7 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chartseal_audit::Settings;
 use chartseal_cli::{Call, DownloadOf};
 use chartseal_events::command::{RecordCreate, RecordKey};
 use chartseal_events::event::{EventRef, leaf_hash};
@@ -61,7 +62,12 @@ fn a_storm_leaves_every_item_accounted_for() {
     let stop = AtomicBool::new(false);
     let killed = thread::scope(|scope| {
         let killer = Killer::begin(scope, stack, &stop, KILL_PAUSE, seed);
+        // An audit in the middle of it: what moves is no finding.
+        let meanwhile =
+            scope.spawn(|| audit(stack, Settings { grace_ms: 300_000, ..impatient(stack) }, Duration::ZERO));
         many_at_one_record(stack, &hospitals, record, &acknowledged);
+        let report = meanwhile.join().expect("audited");
+        assert!(report.sound, "meanwhile:\n{}", report.in_words());
         killer.end()
     });
     told(&format!("{CLIENTS} clients at one record, {killed} functions killed"));
