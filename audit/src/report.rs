@@ -243,7 +243,7 @@ impl Report {
             let _ = writeln!(text, "pending: {} {}: a finding in {left_s} s", pending.thing, pending.item);
         }
         for finding in &self.findings {
-            let Finding { code, place, item, what, advice } = finding;
+            let Finding { code, place, item, what, advice, .. } = finding;
             let _ = writeln!(text, "{code}: {place}: {item}\n  {what}\n  {advice}");
         }
         let _ = match self.findings.len() {

@@ -97,7 +97,7 @@ impl Scene {
 
         // Once at least: its cursor is harmed too.
         Hands(stack).invoke("sweeper", &json!({}));
-        audited(stack, Duration::from_secs(60), || {
+        audited(stack, Duration::from_mins(1), || {
             Hands(stack).invoke("sweeper", &json!({}));
         });
         Hands(stack).hints(&WOKEN, false);
@@ -197,7 +197,7 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     }
 
     // A month later, everything that was open is over, and nobody was awake to say so.
-    let month = Duration::from_secs(31 * 24 * 3_600);
+    let month = Duration::from_hours(31 * 24);
     let report = audit(stack, Settings { grace_ms: 300_000, ..impatient(stack) }, month);
     for (code, item) in [
         ("grant-overdue", format!("record/{}#1", scene.open)),
@@ -214,7 +214,7 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
         let mut harm = Harm::default();
         harm.drop_item(scene.table(table), &key);
         Hands(stack).all(&harm.deeds);
-        let report = audit(stack, impatient(stack), Duration::from_secs(3_600));
+        let report = audit(stack, impatient(stack), Duration::from_hours(1));
         let named = report.findings.iter().any(|finding| finding.code == code && finding.item == item);
         assert!(named, "{code} {item}:\n{}", report.in_words());
     };

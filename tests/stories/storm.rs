@@ -79,7 +79,7 @@ fn a_storm_leaves_every_item_accounted_for() {
     let killed = in_the_dark(stack, &hospitals, record, seed, &acknowledged);
     told(&format!("without stream records and notifications, {killed} functions killed"));
 
-    let report = audited(stack, Duration::from_secs(120), || {
+    let report = audited(stack, Duration::from_mins(2), || {
         Hands(stack).invoke("sweeper", &json!({}));
     });
     told("healed and audited");
@@ -109,7 +109,7 @@ fn one_client(number: usize, stack: &Stack, hospitals: &[Hospital; 3], record: I
             let request = requester.ask(record);
             let operator = stack.operator();
             let looked_at = operator.wait_request(request, "verified", PATIENCE).expect("verified");
-            if number % 8 == 0 {
+            if number.is_multiple_of(8) {
                 acknowledged.note(&operator.approve(&looked_at, Some("go on")).expect("approved"));
                 requester.fetch(DownloadOf::Request(request)).0.expect("downloaded");
             } else {
@@ -160,7 +160,7 @@ fn three_times_each(hospitals: &[Hospital; 3], record: Id, acknowledged: &Acknow
 
 fn three_times(number: usize, hospital: &Hospital, owner: &Hospital, record: Id, acknowledged: &Acknowledged) {
     // Most make a stream of their own; every fifth goes to the one hot record.
-    let (hospital, path, signed) = if number % 5 == 0 {
+    let (hospital, path, signed) = if number.is_multiple_of(5) {
         let signed = owner.sign(RecordKey { record, version: 1 }, &[]).expect("signed");
         (owner, format!("/records/{record}/key"), signed)
     } else {
@@ -179,7 +179,7 @@ fn three_times(number: usize, hospital: &Hospital, owner: &Hospital, record: Id,
         }
         panic!("the vault is busy for ever");
     };
-    let answers: Vec<(u16, Receipt)> = if number % 2 == 0 {
+    let answers: Vec<(u16, Receipt)> = if number.is_multiple_of(2) {
         let barrier = Barrier::new(3);
         thread::scope(|scope| {
             let (send, barrier) = (&send, &barrier);
@@ -215,7 +215,7 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
     let mut chance = Chance(seed ^ 1);
     let left = AtomicUsize::new(0);
     let killed = thread::scope(|scope| {
-        let killer = Killer::begin(scope, stack, &stop, KILL_PAUSE, seed ^ 2);
+        let hunter = Killer::begin(scope, stack, &stop, KILL_PAUSE, seed ^ 2);
         let uploads: Vec<_> = (0..4)
             .map(|_| {
                 let bytes = 1_000 + usize::try_from(chance.below(90_000)).expect("small");
@@ -233,7 +233,7 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
         for thread in asked {
             thread.join().expect("asked");
         }
-        let killed = killer.end();
+        let killed = hunter.end();
         // The dark is dark: what follows from the requests is not there.
         let report = audit(stack, impatient(stack), Duration::ZERO);
         let missing = |code: &str| report.findings.iter().any(|finding| finding.code == code);
@@ -241,7 +241,9 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
         while left.load(Ordering::Relaxed) > 0 && uploads.iter().any(|upload| !upload.is_finished()) {
             Hands(stack).invoke("sweeper", &json!({}));
         }
-        uploads.into_iter().for_each(|upload| upload.join().expect("uploaded"));
+        for upload in uploads {
+            upload.join().expect("uploaded");
+        }
         killed
     });
     Hands(stack).hints(&woken, true);
