@@ -36,19 +36,20 @@ pub struct Killer<'scope> {
 }
 
 impl<'scope> Killer<'scope> {
-    /// Kills one process of the stack's functions after another, at random moments up to `pause` apart.
+    /// Kills one process of the stack's functions after another, at random moments up to `pause` apart, and at most so many: on a busy machine a call can
+    /// take longer than the next kill, and clients do not try for ever.
     pub fn begin<'env>(
         scope: &'scope Scope<'scope, 'env>,
         stack: &Stack,
         stop: &'scope AtomicBool,
-        pause: Duration,
+        (pause, most): (Duration, u64),
         seed: u64,
     ) -> Self {
         let names: BTreeSet<String> = stack.outputs.functions.values().cloned().collect();
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let thread = scope.spawn(move || {
             let (mut chance, mut killed) = (Chance(seed), 0);
-            while !stop.load(Ordering::Relaxed) {
+            while killed < most && !stop.load(Ordering::Relaxed) {
                 // Not a wait for anything: the moment is what is random.
                 thread::sleep(Duration::from_millis(1 + chance.below(pause_ms)));
                 let found = processes(&names);

@@ -27,6 +27,8 @@ const COMMANDS: usize = 200;
 const SENDERS: usize = 8;
 /// How far apart functions are killed, at most.
 const KILL_PAUSE: Duration = Duration::from_millis(150);
+/// How many are killed in each of the two parts, at most.
+const MOST_KILLED: u64 = 60;
 /// How long a request may take to be verified while functions are killed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -61,7 +63,7 @@ fn a_storm_leaves_every_item_accounted_for() {
 
     let stop = AtomicBool::new(false);
     let killed = thread::scope(|scope| {
-        let killer = Killer::begin(scope, stack, &stop, KILL_PAUSE, seed);
+        let killer = Killer::begin(scope, stack, &stop, (KILL_PAUSE, MOST_KILLED), seed);
         // An audit in the middle of it: what moves is no finding.
         let meanwhile =
             scope.spawn(|| audit(stack, Settings { grace_ms: 300_000, ..impatient(stack) }, Duration::ZERO));
@@ -215,7 +217,7 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
     let mut chance = Chance(seed ^ 1);
     let left = AtomicUsize::new(0);
     let killed = thread::scope(|scope| {
-        let hunter = Killer::begin(scope, stack, &stop, KILL_PAUSE, seed ^ 2);
+        let hunter = Killer::begin(scope, stack, &stop, (KILL_PAUSE, MOST_KILLED), seed ^ 2);
         let uploads: Vec<_> = (0..4)
             .map(|_| {
                 let bytes = 1_000 + usize::try_from(chance.below(90_000)).expect("small");
