@@ -162,7 +162,75 @@ def in_the_open(q):
     return "\n".join(text)
 
 
+def attribute(value):
+    """A DynamoDB attribute whose bytes came as hex."""
+    return {"B": bytes.fromhex(value["B"])} if "B" in value else value
+
+
+def item(values):
+    return {name: attribute(value) for name, value in values.items()}
+
+
+def put_item(q):
+    client("dynamodb").put_item(TableName=q["table"], Item=item(q["item"]))
+
+
+def drop_item(q):
+    gone = client("dynamodb").delete_item(TableName=q["table"], Key=q["key"], ReturnValues="ALL_OLD")
+    if "Attributes" not in gone:
+        raise SystemExit(f"{q['key']} is not in {q['table']}")
+
+
+def set_attribute(q):
+    """Gives an attribute of an item another value, or takes it away."""
+    found = client("dynamodb").get_item(TableName=q["table"], Key=q["key"], ConsistentRead=True)["Item"]
+    found.pop(q["attribute"])
+    if q["value"] is not None:
+        found[q["attribute"]] = attribute(q["value"])
+    client("dynamodb").put_item(TableName=q["table"], Item=found)
+
+
+def table_items(q):
+    """All items; bytes as hex."""
+    plain = lambda value: {"B": value["B"].hex()} if "B" in value else value
+    return [{name: plain(value) for name, value in found.items()} for found in items(q["table"])]
+
+
+def hints(q):
+    """Lets the stream's consumer and the rules that wake these functions sleep, or wakes them."""
+    for function in q["functions"]:
+        for mapping in client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+            client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=q["on"])
+        arn = client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
+        for rule in client("events").list_rule_names_by_target(TargetArn=arn)["RuleNames"]:
+            (client("events").enable_rule if q["on"] else client("events").disable_rule)(Name=rule)
+
+
+def credentials(q):
+    """Temporary credentials of a new role with this policy and nothing else."""
+    role, trust = q["role"], {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    client("iam").put_role_policy(RoleName=role, PolicyName="only", PolicyDocument=q["policy"])
+    given = client("sts").assume_role(RoleArn=arn, RoleSessionName="story")["Credentials"]
+    return {name: given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
+
+
+def together(q):
+    return [DEEDS[deed["do"]](deed) for deed in q["deeds"]]
+
+
 DEEDS = {
+    "put-item": put_item,
+    "drop-item": drop_item,
+    "set-attribute": set_attribute,
+    "table-items": table_items,
+    "put-object": lambda q: client("s3").put_object(Bucket=q["bucket"], Key=q["key"], Body=q["body"].encode())["VersionId"],
+    "mark-deleted": lambda q: client("s3").delete_object(Bucket=q["bucket"], Key=q["key"])["VersionId"],
+    "begin-upload": lambda q: client("s3").create_multipart_upload(Bucket=q["bucket"], Key=q["key"])["UploadId"],
+    "credentials": credentials,
+    "hints": hints,
+    "together": together,
     "inventory": inventory,
     "forge-event": forge_event,
     "flip": flip,

@@ -1,5 +1,6 @@
 //! The commands, a file for each group. A command returns its JSON answer, and says it in words as it goes.
 
+pub mod audit;
 pub mod operator;
 pub mod provider;
 pub mod record;
@@ -20,6 +21,7 @@ pub type Answered = Result<Value, Failure>;
 
 /// Runs a command.
 pub fn run(options: Options, output: &Output) -> Answered {
+    let json = options.globals.json;
     let session = Session::new(options.globals);
     match options.command {
         Group::Wallet(command) => wallet::run(&command, &session, output),
@@ -28,6 +30,7 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Record(command) => record::run(&command, &session, output),
         Group::Search(arguments) => search::run(&arguments, &session, output),
         Group::Request(command) => request::run(&command, &session, output),
+        Group::Audit(arguments) => audit::run(&arguments, json),
         Group::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "chartseal", &mut script);

@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{operator, provider, record, request, search, wallet};
+use crate::commands::{audit, operator, provider, record, request, search, wallet};
 
 const AFTER: &str = "\
 Exit codes:
@@ -26,6 +26,13 @@ Examples:
   chartseal wallet create --out ann.wallet
   chartseal --wallet ann.wallet record upload scan.dcm --term modality:mri --term body:brain
   chartseal --wallet bob.wallet search 'modality:mri AND body:brain'";
+
+const AUDIT: &str = "\
+Example:
+  aws cloudformation describe-stacks --stack-name chartseal > stack.json
+  chartseal audit --store --outputs stack.json
+
+Ends with 0 (sound), 3 (there are findings) or 4 (the store could not be read).";
 
 /// Share patient records through a vault that need not be trusted blindly.
 #[derive(Debug, Parser)]
@@ -74,6 +81,9 @@ pub enum Group {
     /// Ask for access to a record, and decide on requests.
     #[command(subcommand)]
     Request(request::Command),
+    /// Account for everything that a vault's tables and bucket hold.
+    #[command(after_help = AUDIT)]
+    Audit(audit::Arguments),
     /// Print a script that completes commands in your shell.
     #[command(after_help = "Example:\n  chartseal completions bash > /etc/bash_completion.d/chartseal")]
     Completions {

@@ -109,22 +109,33 @@ fn fold(stream: StreamId, bodies: &[String]) -> Result<Folded, FoldError> {
 
 /// The view that the event says it was decided in, and whether it is whole: evidence may withhold records, all or none.
 fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>) -> Result<(View, bool), Unsound> {
-    let mut histories = vec![before.clone()];
     let mut whole = true;
     let is_record = |stream: &StreamId| matches!(stream, StreamId::Record(_));
     let records_withheld = !streams.keys().any(is_record);
-    for Seen(stream, seq, leaf) in &event.seen {
-        let missing = Unsound::Seen(event.place, EventRef { stream: *stream, seq: *seq });
+    let mut seen = Vec::new();
+    for Seen(stream, seq, _) in &event.seen {
         if is_record(stream) && records_withheld {
             whole = false;
             continue;
         }
-        let index = usize::try_from(*seq).ok().and_then(|seq| seq.checked_add(1)).ok_or(missing)?;
-        let history = streams.get(stream).and_then(|folded| folded.histories.get(index)).ok_or(missing)?;
-        if history.head.is_none_or(|head| head.leaf != *leaf) || *stream == event.place.stream {
-            return Err(missing);
+        let index = usize::try_from(*seq).ok().and_then(|seq| seq.checked_add(1));
+        let history = index.and_then(|index| streams.get(stream)?.histories.get(index));
+        seen.push(history.cloned().ok_or(Unsound::Seen(event.place, EventRef { stream: *stream, seq: *seq }))?);
+    }
+    Ok((view_at(event, before, seen)?, whole))
+}
+
+/// The view that an event was decided in: its own stream up to it, and the histories `seen`, each cut off where the event says. A history that is
+/// not as the event saw it is refused; which ones are left out is for the caller to judge.
+pub fn view_at(event: &Event, before: &History, seen: Vec<History>) -> Result<View, Unsound> {
+    let mut histories = vec![before.clone()];
+    for history in seen {
+        let head = history.head.map(|head| Seen(history.stream, head.seq, head.leaf));
+        if history.stream == event.place.stream || !head.is_some_and(|head| event.seen.contains(&head)) {
+            let seq = head.map_or(0, |head| head.1);
+            return Err(Unsound::Seen(event.place, EventRef { stream: history.stream, seq }));
         }
-        histories.push(history.clone());
+        histories.push(history);
     }
     // What is read but was not seen had not begun.
     let reads = match &event.command {
@@ -136,7 +147,7 @@ fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>
             histories.push(History::empty(stream));
         }
     }
-    Ok((View::new(histories), whole))
+    Ok(View::new(histories))
 }
 
 /// What can be checked of an event whose record is withheld: that its command was signed, in time, for this vault, by who may sign. An event without

@@ -6,6 +6,8 @@ mod counted;
 #[cfg(feature = "dynamodb")]
 mod dynamo;
 mod failure;
+#[cfg(feature = "inventory")]
+mod inventory;
 #[cfg(feature = "kms")]
 mod kms;
 #[cfg(feature = "s3")]
@@ -20,6 +22,10 @@ pub use config::{config, config_for};
 #[cfg(feature = "dynamodb")]
 pub use dynamo::{DynamoStore, Tables};
 pub use failure::ServiceFailure;
+#[cfg(feature = "inventory")]
+pub use inventory::{
+    Inventory, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload, VersionPosition,
+};
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;
 #[cfg(feature = "kms")]

@@ -8,9 +8,7 @@
 pub mod aws;
 mod blob_key;
 pub mod faulty;
-// Without DynamoDB the twins use only some of the names.
-#[cfg_attr(not(feature = "dynamodb"), allow(dead_code))]
-mod layout;
+pub mod layout;
 pub mod memory;
 pub mod ports;
 pub mod road;

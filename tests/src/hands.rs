@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use chartseal_local::Endpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -58,7 +59,37 @@ impl Hands<'_> {
     }
 
     fn act(self, question: &Value) -> Value {
-        self.try_do(question).unwrap_or_else(|error| panic!("{question}: {error}"))
+        self.try_do(question).unwrap_or_else(|error| panic!("{:.300}: {error}", question.to_string()))
+    }
+
+    /// Does many things, one after the other, and gives what came of each.
+    pub fn all(self, deeds: &[Value]) -> Vec<Value> {
+        let answers = self.act(&json!({"do": "together", "deeds": deeds}));
+        serde_json::from_value(answers).expect("a list")
+    }
+
+    /// All items of a table (a stack output), as DynamoDB has them, with bytes as hex.
+    pub fn items(self, table: &str) -> Vec<Value> {
+        let items = self.act(&json!({"do": "table-items", "table": self.0.output(table)}));
+        serde_json::from_value(items).expect("a list")
+    }
+
+    /// The endpoint with the credentials of a new role that may do what a policy says, and nothing else.
+    pub fn with_policy(self, role: &str, policy: &str) -> Endpoint {
+        let given = self.act(&json!({"do": "credentials", "role": role, "policy": policy}));
+        let text = |name: &str| given[name].as_str().expect("a credential").to_owned();
+        Endpoint {
+            access_key_id: text("AccessKeyId"),
+            secret_access_key: text("SecretAccessKey"),
+            session_token: Some(text("SessionToken")),
+            ..self.0.endpoint.clone()
+        }
+    }
+
+    /// Whether these functions are woken by the stream, the bucket or the clock.
+    pub fn hints(self, functions: &[&str], on: bool) {
+        let functions: Vec<&String> = functions.iter().map(|name| &self.0.outputs.functions[*name]).collect();
+        self.act(&json!({"do": "hints", "functions": functions, "on": on}));
     }
 
     /// How many items each table has, and how many object versions the bucket.

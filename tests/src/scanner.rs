@@ -3,6 +3,9 @@
 //! In scope: plain (also in another case), JSON escapes, base64 and base64url at any offset within something longer, hex, percent-encoding, and lists
 //! of bytes as Rust and JSON show them. Out of scope: compression, and anything keyed.
 
+// Few texts, once: what reads best is good enough.
+#![allow(clippy::format_collect)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 

@@ -65,6 +65,18 @@ impl Stack {
         STACK.get_or_init(|| Self::usual().beside("overheard", &[("LogLevel", "debug"), ("UploadExpirySeconds", "20")]))
     }
 
+    /// Another stack on the same endpoint, whose functions are killed and whose hints are lost.
+    pub fn stormy() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::usual().beside("stormy", &[]))
+    }
+
+    /// Another stack on the same endpoint, behind whose back everything is changed.
+    pub fn tampered() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::usual().beside("tampered", &[]))
+    }
+
     /// A stack of its own beside this one, with an operator of its own.
     fn beside(&self, name: &str, parameters: &[(&str, &str)]) -> Self {
         let operator = Wallet::generate_operator().expect("a wallet");

@@ -1,5 +1,6 @@
 //! Stories: what people do with a deployed vault, and what others try. Each makes its own hospitals and records, so they run side by side.
 
+mod audited;
 mod authorisation;
 mod day;
 mod large_records;
@@ -10,5 +11,6 @@ mod races;
 mod refusals;
 mod roles;
 mod silence;
+mod storm;
 mod uploads;
 mod uploads_in_parts;

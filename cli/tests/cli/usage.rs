@@ -302,3 +302,30 @@ fn help_and_completions_are_there() {
     }
     assert!(Path::new(env!("CARGO_BIN_EXE_chartseal")).exists());
 }
+
+/// The audit of the store is another program, which this one starts: its options, its output and its exit code go through.
+#[test]
+fn an_audit_of_the_store_is_another_programs_work() {
+    let desk = Desk::new();
+    let own = PathBuf::from(env!("CARGO_BIN_EXE_chartseal"));
+    let chartseal = desk.path("chartseal");
+    std::fs::copy(&own, &chartseal).expect("copied");
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(&chartseal);
+        command.env("PATH", desk.folder.path().join("nothing")).args(arguments).output().expect("it runs")
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+
+    let ended = start(&["audit"]);
+    assert_eq!(ended.status.code(), Some(2), "what is audited must be said: {}", text(&ended.stderr));
+    let ended = start(&["audit", "--store"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("chartseal-audit is not there"), "{}", text(&ended.stderr));
+
+    let audit = desk.path("chartseal-audit");
+    std::fs::write(&audit, "#!/bin/sh\necho \"$@\"\nexit 3\n").expect("written");
+    std::fs::set_permissions(&audit, std::fs::Permissions::from_mode(0o700)).expect("executable");
+    let ended = start(&["--json", "audit", "--store", "--outputs", "stack.json", "--grace-seconds", "5"]);
+    assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
+    assert_eq!(text(&ended.stdout), "--outputs stack.json --grace-seconds 5 --json\n");
+}

@@ -3,8 +3,8 @@
 use chartseal_events::event::{AccessRequested, Event, EventRef, Outcome};
 use chartseal_events::{Command, Id, StreamId};
 use chartseal_infra::ports::{Due, EventStore, Index, IndexEntry, IndexList, StoreError, WorkList, Workflow};
-use futures_util::future::{try_join, try_join3};
 use chartseal_infra::telemetry::{fields, note};
+use futures_util::future::{try_join, try_join3};
 
 use crate::{fetch, look, postings, tell};
 

@@ -21,7 +21,7 @@ use crate::ports::{
     Aborted, BlobHead, Blobs, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, Presigned, StoreError, StoredPart,
 };
 
-const SERVICE: &str = "S3";
+pub(super) const SERVICE: &str = "S3";
 /// Putting an object of many parts together takes S3 seconds; every other call of ours takes it milliseconds.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -35,15 +35,19 @@ pub struct S3Blobs {
 impl S3Blobs {
     /// On this bucket. An endpoint of one's own is addressed by path: its host name has no subdomains.
     pub fn new(config: &SdkConfig, bucket: impl Into<String>) -> Self {
-        // Checksums are the announced ones, or none: what the SDK would add by itself would be signed and asked of every client.
-        let config = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(config.endpoint_url().is_some())
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .interceptor(Counted)
-            .build();
-        Self { client: Client::from_conf(config), bucket: bucket.into() }
+        Self { client: client(config), bucket: bucket.into() }
     }
+}
+
+pub(super) fn client(config: &SdkConfig) -> Client {
+    // Checksums are the announced ones, or none: what the SDK would add by itself would be signed and asked of every client.
+    let config = aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(config.endpoint_url().is_some())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .interceptor(Counted)
+        .build();
+    Client::from_conf(config)
 }
 
 /// When and how long: S3 signs whole seconds. With the end, Unix milliseconds.
@@ -64,7 +68,7 @@ fn presigned(method: &'static str, request: &PresignedRequest, expires_at_ms: u6
 }
 
 /// S3's text of a checksum: base64, and of a composite `-` and the number of parts behind it.
-fn checksum(text: &str) -> Option<Checksum> {
+pub(super) fn checksum(text: &str) -> Option<Checksum> {
     let Some((value, parts)) = text.split_once('-') else { return digest(text).map(Checksum::Whole) };
     Some(Checksum::Composite { sha256: digest(value)?, parts: parts.parse().ok()? })
 }

@@ -207,6 +207,10 @@ impl<P: DataKeys + Clone + 'static> DataKeys for Faulty<P> {
 }
 
 impl<P: DataKeyOpener + Clone + 'static> DataKeyOpener for Faulty<P> {
+    fn key_arn(&self) -> &str {
+        self.port.key_arn()
+    }
+
     async fn unwrap(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
         call!(self, Unwrap, (context = context.clone(), wrapped = wrapped.to_vec()) port => {
             port.unwrap(&context, &wrapped)
@@ -232,8 +236,8 @@ impl<P: LogKey + Clone + 'static> LogKey for Faulty<P> {
 }
 
 impl<P: Workflow + Clone + 'static> Workflow for Faulty<P> {
-    async fn start(&self, request: Id) -> Result<(), StoreError> {
-        call!(self, Start, () port => port.start(request))
+    async fn start(&self, request: Id, trace: Option<Id>) -> Result<(), StoreError> {
+        call!(self, Start, () port => port.start(request, trace))
     }
 
     async fn tell(&self, task_token: &str, output: &Value) -> Result<bool, StoreError> {

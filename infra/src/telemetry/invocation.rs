@@ -138,6 +138,10 @@ pub async fn invocation<T>(arrival: Arrival, work: Work<'_, T>) -> Result<T, Tim
 }
 
 /// Runs an invocation, and gives its line instead of writing it: for tests.
+///
+/// # Panics
+///
+/// Never: without a deadline, time is never over.
 pub async fn recorded<T>(work: impl Future<Output = T> + Send) -> (T, Line) {
     let (done, line) = run(&Arrival::default(), Box::pin(work)).await;
     // Unwrap safety: without a deadline, time is never over.

@@ -36,7 +36,7 @@ mod tests {
         let mut found = Vec::new();
         let mut must = |holds: bool, what: String| {
             if !holds {
-                found.push(what)
+                found.push(what);
             }
         };
         let metadata = &root["_aws"];

@@ -51,7 +51,8 @@ mod tests {
     use super::*;
 
     fn bytes(item: Value) -> usize {
-        item_bytes(item.as_object().expect("an item"))
+        let Value::Object(item) = item else { panic!("no item: {item}") };
+        item_bytes(&item)
     }
 
     #[test]

@@ -64,16 +64,12 @@ pub fn around(name: &str) -> Around {
     let api_requests = u32::from(is_route(operation));
     let around = Around { api_requests, ..Around::default() };
     match name {
-        // Verify, IsVerified
-        "workflow verify" => Around { transitions: 2, ..around },
         // AwaitDecision
         "workflow await" => Around { transitions: 1, ..around },
-        // IsApproved, WaitUntilOver
-        "consumer access.approved.v1" => Around { transitions: 2, ..around },
-        // IsApproved, Closed
-        "consumer access.denied.v1" => Around { transitions: 2, ..around },
-        // EndWait, Closed
-        "workflow wait-over" => Around { transitions: 2, ..around },
+        // Verify, IsVerified; IsApproved, WaitUntilOver; IsApproved, Closed; EndWait, Closed
+        "workflow verify" | "consumer access.approved.v1" | "consumer access.denied.v1" | "workflow wait-over" => {
+            Around { transitions: 2, ..around }
+        }
         "commit" | "commit, again" => Around { events: 1, ..around },
         "POST /records/{id}/upload" => Around { client_puts: 1, ..around },
         "POST /records/{id}/upload/parts" => Around { client_puts: 2, ..around },

@@ -153,13 +153,17 @@ impl Blobs for Broken {
 
 impl DataKeys for Broken {
     fn key_arn(&self) -> &str {
-        self.vault.key_arn()
+        DataKeys::key_arn(&self.vault)
     }
 
     as_it_is! { generate(context: &KeyContext) -> DataKeyPair; }
 }
 
 impl DataKeyOpener for Broken {
+    fn key_arn(&self) -> &str {
+        DataKeyOpener::key_arn(&self.vault)
+    }
+
     as_it_is! { unwrap(context: &KeyContext, wrapped: &[u8]) -> zeroize::Zeroizing<[u8; 32]>; }
 }
 
@@ -175,8 +179,8 @@ impl LogKey for Broken {
 }
 
 impl Workflow for Broken {
-    async fn start(&self, request: Id) -> Result<(), StoreError> {
-        if self.defect == Defect::NoWorkflow { Ok(()) } else { self.vault.start(request).await }
+    async fn start(&self, request: Id, trace: Option<Id>) -> Result<(), StoreError> {
+        if self.defect == Defect::NoWorkflow { Ok(()) } else { self.vault.start(request, trace).await }
     }
 
     async fn tell(&self, task_token: &str, output: &Value) -> Result<bool, StoreError> {

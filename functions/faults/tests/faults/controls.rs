@@ -139,7 +139,7 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
     }),
     ("deadlines pass unseen", Invariant::Due, |world| world.vault.advance(30 * 3_600_000)),
     ("a workflow for nothing", Invariant::Workflow, |world| {
-        now(world.vault.start(Id::from_parts(1, [1; 10]))).expect("memory");
+        now(world.vault.start(Id::from_parts(1, [1; 10]), None)).expect("memory");
     }),
     ("a decision was told twice", Invariant::Workflow, |world| {
         let token = world.machine.token(world.cast.ids["cyd's"]).expect("a token");
@@ -192,7 +192,7 @@ fn what_is_left_in_the_end_is_noticed() {
     }
     let (one, mut other) = (Stock::of(&sound), sound.fork());
     assert_eq!(Stock::of(&other), one);
-    now(other.vault.start(Id::from_parts(1, [1; 10]))).expect("memory");
+    now(other.vault.start(Id::from_parts(1, [1; 10]), None)).expect("memory");
     assert_eq!(Stock::of(&other).same(&one).expect_err("another end").invariant, Invariant::End);
     other = sound.fork();
     edit(&other, place(scan(&other), 1), another_nonce);

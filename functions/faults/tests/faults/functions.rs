@@ -26,6 +26,7 @@ use chartseal_workflow::{Task, Tasks};
 use serde_json::{Value, json};
 
 use crate::cast::{ORIGIN, operator_keys};
+use crate::logs::invocation;
 
 /// How long an announced body is waited for.
 pub const UPLOAD_MS: u64 = 3_600_000;
@@ -133,7 +134,8 @@ impl<P: Ports> Functions<P> {
             origin: ORIGIN.to_owned(),
             operator_keys: operator_keys(),
         };
-        vault.handle(&serde_json::from_value(json!({"RequestType": "Create"})).expect("a request")).await
+        let request = serde_json::from_value(json!({"RequestType": "Create"})).expect("a request");
+        invocation(vault.handle(&request)).await
     }
 
     /// The table's stream delivers these places.
@@ -144,25 +146,26 @@ impl<P: Ports> Functions<P> {
         };
         let records: Vec<Value> = places.iter().zip(0..).map(record).collect();
         let batch = serde_json::from_value(json!({"Records": records})).expect("a batch");
-        chartseal_consumer::handle(&self.react(), &batch).await
+        invocation(chartseal_consumer::handle(&self.react(), &batch)).await
     }
 
     /// S3 says that an object arrived.
     pub async fn commit(&self, key: &str) -> Result<Option<Settled>, Failure> {
         let created: ObjectCreated =
             serde_json::from_value(json!({"detail": {"object": {"key": key}}})).expect("an event");
-        chartseal_commit::handle(&self.0, &self.0, &self.0, &created).await
+        invocation(chartseal_commit::handle(&self.0, &self.0, &self.0, &created)).await
     }
 
     /// The workflow runs a task.
     pub async fn task(&self, task: Value) -> Result<Value, Failure> {
         let task: Task = serde_json::from_value(task).expect("a task");
-        Tasks { events: &self.0, work: &self.0, workflow: &self.0, clock: &self.0 }.handle(&task).await
+        let tasks = Tasks { events: &self.0, work: &self.0, workflow: &self.0, clock: &self.0 };
+        invocation(tasks.handle(&task)).await
     }
 
     /// A minute is over.
     pub async fn sweep(&self) -> Result<Report, SweepFailed> {
-        Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run().await
+        invocation(Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run()).await
     }
 }
 
@@ -170,7 +173,7 @@ impl<P: Ports> Functions<P> {
 async fn of<S: Service>(service: &S, operation: &str, incoming: &Incoming) -> Option<Answer> {
     let has = |method: &str, pattern: &str| operation.split_once(' ') == Some((method, pattern));
     if S::ROUTES.iter().any(|route| has(route.method, route.pattern)) {
-        Some(call(service, incoming).await)
+        Some(invocation(call(service, incoming)).await)
     } else {
         None
     }

@@ -48,7 +48,7 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
     std::thread::scope(|threads| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             threads.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
                 while let Some(strike) = strikes.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let scene = &scenes[strike.scene];
                     match runtime.block_on(scene.meet(*strike)) {
@@ -76,7 +76,7 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
 
 /// Does something that waits.
 pub fn run<T>(done: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(done)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(done)
 }
 
 /// The story without faults, with what it needs to be told again from every group on.

@@ -180,7 +180,7 @@ async fn large_events(opinion: &Opinion) -> Vec<EventRef> {
 async fn more_than_a_batch_holds_is_fetched_whole(opinion: &Opinion) {
     let places = large_events(opinion).await;
     // An answer of 16 MB takes a debug build longer than the three seconds that a function gives it.
-    let patient = TimeoutConfig::builder().operation_timeout(Duration::from_secs(60)).build();
+    let patient = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
     let config = opinion.config.to_builder().timeout_config(patient).build();
     let found = DynamoStore::new(&config, opinion.tables.clone()).fetch(&places).await.expect("fetches");
     assert_eq!(found.len(), places.len());

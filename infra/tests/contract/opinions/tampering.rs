@@ -12,8 +12,8 @@ use chartseal_infra::ports::{
     DataKeyOpener as _, DataKeyPair, DataKeys as _, KeyContext, SearchKeyVault as _, StoreError,
 };
 
-use super::{Opinion, on};
 use super::symmetric_key;
+use super::{Opinion, on};
 use crate::subject::{Subject as _, id};
 
 /// Most bytes that KMS looks at ("Decrypt", AWS KMS API Reference: `CiphertextBlob`).
@@ -37,18 +37,18 @@ async fn pair(opinion: &Opinion) -> DataKeyPair {
 }
 
 async fn assert_damaged(opener: &KmsDataKeyOpener, wrapped: &[u8], what: &str) {
-    let opened = opener.unwrap(&context(), wrapped).await;
-    assert!(matches!(opened, Err(StoreError::Damaged { .. })), "{what}: {opened:?}");
+    let answer = opener.unwrap(&context(), wrapped).await;
+    assert!(matches!(answer, Err(StoreError::Damaged { .. })), "{what}: {answer:?}");
 }
 
 async fn a_wrapped_key_with_any_bit_flipped_is_damaged(opinion: &Opinion) {
-    let pair = pair(opinion).await;
-    for bit in 0..pair.wrapped.len() * 8 {
-        let mut wrapped = pair.wrapped.clone();
-        wrapped[bit / 8] ^= 1 << (bit % 8);
-        assert_damaged(opinion.opener(), &wrapped, &format!("bit {bit}")).await;
+    let sound = pair(opinion).await;
+    for bit in 0..sound.wrapped.len() * 8 {
+        let mut flipped = sound.wrapped.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_damaged(opinion.opener(), &flipped, &format!("bit {bit}")).await;
     }
-    assert_eq!(*opinion.opener().unwrap(&context(), &pair.wrapped).await.expect("untouched"), *pair.plaintext);
+    assert_eq!(*opinion.opener().unwrap(&context(), &sound.wrapped).await.expect("untouched"), *sound.plaintext);
 }
 
 async fn a_wrapped_key_of_another_length_is_damaged(opinion: &Opinion) {

@@ -1,0 +1,110 @@
+//! Accounts for everything that a vault's tables and bucket hold. The events say what must be there; what is there is checked off against it, item by
+//! item; what is left over on either side is a finding. An operator's tool: it reads the store directly, with an auditor's credentials, and writes
+//! nothing. (Who has only the API, and trusts nobody, has the evidence that answers carry.)
+//!
+//! 1. [`events`]: every stream is folded, every signature verified and every decision made again; each event says what else must be there (`account`).
+//! 2. [`tables`]: every item of every table is looked for in that account.
+//! 3. [`bucket`]: every object version and unfinished upload too.
+//! 4. What was not found is missing.
+//!
+//! The vault may be at work meanwhile. What the workers have not come to yet is pending until a stated time, and no finding. Where the first round
+//! finds something, a second one is made, and only what both found is reported: an item that moved between two reads is in one of them alone.
+//!
+//! Memory: an entry of some hundred bytes for each item that the events account for, and the streams of people. Bodies of events are read a stream
+//! at a time, tables a page at a time.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod account;
+mod bucket;
+mod events;
+mod past;
+mod report;
+mod rules;
+mod tables;
+
+use chartseal_events::{EventRef, Hash};
+use chartseal_infra::aws::{Inventory, Place};
+use chartseal_infra::ports::StoreError;
+
+pub use account::{Entry, Thing};
+pub use report::{Finding, Flaw, Pending, Report, Tally};
+
+use account::Account;
+
+/// How an audit is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How late the workers may be before something is a finding, milliseconds. The sweeper comes every minute, leaves the last half minute alone, and tries
+    /// what failed once more a minute later.
+    pub grace_ms: u64,
+    /// The leaf hash of the vault's genesis event, where the auditor knows it.
+    pub genesis: Option<Hash>,
+    /// Segments of a table, and streams, that are read at the same time.
+    pub at_once: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { grace_ms: 300_000, genesis: None, at_once: 8 }
+    }
+}
+
+/// What has been read so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which round.
+    pub round: u32,
+    /// Which place is read; none for the bucket.
+    pub place: Option<Place>,
+    /// Items read there.
+    pub read: u64,
+}
+
+/// What a round works with.
+struct Round<'a> {
+    inventory: &'a Inventory,
+    settings: Settings,
+    now_ms: u64,
+    number: u32,
+    progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl Round<'_> {
+    fn tell(&self, place: Option<Place>, read: u64) {
+        (self.progress)(Progress { round: self.number, place, read });
+    }
+}
+
+/// Audits the store. `now_ms` is asked at the beginning of each round.
+pub async fn audit(
+    inventory: &Inventory,
+    settings: Settings,
+    now_ms: impl Fn() -> u64,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report, StoreError> {
+    let round = |number| Round { inventory, settings, now_ms: now_ms(), number, progress };
+    let first = run(&round(1)).await?;
+    if first.findings.is_empty() {
+        return Ok(first);
+    }
+    let mut second = run(&round(2)).await?;
+    second.keep_what_both_found(&first);
+    Ok(second)
+}
+
+async fn run(round: &Round<'_>) -> Result<Report, StoreError> {
+    let mut report = Report::new(round.now_ms, round.settings.grace_ms);
+    let mut account = Account::new(round);
+    events::read(round, &mut account, &mut report).await?;
+    tables::read(round, &mut account, &mut report).await?;
+    bucket::read(round, &mut account, &mut report).await?;
+    account.close(&mut report);
+    report.finish();
+    Ok(report)
+}
+
+/// How an event is named in a report.
+fn named(event: EventRef) -> String {
+    event.to_string()
+}
