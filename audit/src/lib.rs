@@ -2,9 +2,9 @@
 //! item; what is left over on either side is a finding. An operator's tool: it reads the store directly, with an auditor's credentials, and writes
 //! nothing. (Who has only the API, and trusts nobody, has the evidence that answers carry.)
 //!
-//! 1. [`events`]: every stream is folded, every signature verified and every decision made again; each event says what else must be there (`account`).
-//! 2. [`tables`]: every item of every table is looked for in that account.
-//! 3. [`bucket`]: every object version and unfinished upload too.
+//! 1. `events`: every stream is folded, every signature verified and every decision made again; each event says what else must be there (`account`).
+//! 2. `tables`: every item of every table is looked for in that account.
+//! 3. `bucket`: every object version and unfinished upload too.
 //! 4. What was not found is missing.
 //!
 //! The vault may be at work meanwhile. What the workers have not come to yet is pending until a stated time, and no finding. Where the first round
