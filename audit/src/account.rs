@@ -161,6 +161,8 @@ pub(crate) struct Posts {
 /// Everything that the events account for.
 pub(crate) struct Account {
     pub now_ms: u64,
+    /// When the page that is looked at was read.
+    pub(crate) read_ms: u64,
     pub grace_ms: u64,
     entries: HashMap<(Thing, String), Entry>,
     /// How many events each stream has.
@@ -187,6 +189,7 @@ impl Account {
         };
         Self {
             now_ms: round.now_ms,
+            read_ms: round.now_ms,
             grace_ms: round.settings.grace_ms,
             entries: HashMap::new(),
             lengths: BTreeMap::new(),

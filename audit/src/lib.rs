@@ -61,10 +61,15 @@ pub struct Progress {
     pub read: u64,
 }
 
+/// Rounds of an audit at most: each is compared with the one before it.
+const MAX_ROUNDS: u32 = 4;
+
 /// What a round works with.
 struct Round<'a> {
     inventory: &'a Inventory,
     settings: Settings,
+    clock: &'a (dyn Fn() -> u64 + Sync),
+    /// When it began.
     now_ms: u64,
     number: u32,
     progress: &'a (dyn Fn(Progress) + Sync),
@@ -80,17 +85,23 @@ impl Round<'_> {
 pub async fn audit(
     inventory: &Inventory,
     settings: Settings,
-    now_ms: impl Fn() -> u64,
+    now_ms: impl Fn() -> u64 + Sync,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, StoreError> {
-    let round = |number| Round { inventory, settings, now_ms: now_ms(), number, progress };
-    let first = run(&round(1)).await?;
-    if first.findings.is_empty() {
-        return Ok(first);
+    let round = |number| Round { inventory, settings, clock: &now_ms, now_ms: now_ms(), number, progress };
+    let mut before = run(&round(1)).await?;
+    let mut number = 1;
+    while !before.findings.is_empty() {
+        number += 1;
+        let mut report = run(&round(number)).await?;
+        // What is new may be the trace of a write that was under way, or of a change behind the vault's back: one round more tells.
+        if number == MAX_ROUNDS || !report.found_more_than(&before) {
+            report.keep_what_both_found(&before);
+            return Ok(report);
+        }
+        before = report;
     }
-    let mut second = run(&round(2)).await?;
-    second.keep_what_both_found(&first);
-    Ok(second)
+    Ok(before)
 }
 
 async fn run(round: &Round<'_>) -> Result<Report, StoreError> {

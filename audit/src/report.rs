@@ -110,7 +110,7 @@ pub struct Tally {
 /// What an audit comes to.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Whether there are no findings.
+    /// Whether there are no findings, and nothing was left unjudged.
     pub sound: bool,
     /// When the last round began, Unix milliseconds.
     pub at_ms: u64,
@@ -198,6 +198,12 @@ impl Report {
     }
 
     /// A finding counts that both rounds made.
+    /// Whether this found something that the other did not.
+    pub(crate) fn found_more_than(&self, other: &Self) -> bool {
+        let same = |one: &Finding, two: &Finding| one.code == two.code && one.item == two.item;
+        self.findings.iter().any(|finding| !other.findings.iter().any(|before| same(before, finding)))
+    }
+
     pub(crate) fn keep_what_both_found(&mut self, other: &Self) {
         let before: BTreeSet<(&str, &str)> =
             other.findings.iter().map(|finding| (finding.code.as_str(), finding.item.as_str())).collect();
@@ -217,7 +223,7 @@ impl Report {
     pub(crate) fn finish(&mut self) {
         self.findings.sort_by(|a, b| (&a.code, &a.item).cmp(&(&b.code, &b.item)));
         self.pending.sort_by_key(|pending| pending.until_ms);
-        self.sound = self.findings.is_empty();
+        self.sound = self.findings.is_empty() && self.things.values().all(|tally| tally.unjudged == 0);
     }
 
     /// The report in words.

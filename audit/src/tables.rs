@@ -33,7 +33,13 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
             let genesis = EventRef { stream: StreamId::Vault, seq: 0 };
             account.expect(Thing::SearchKey, "1", Entry::always(genesis).holding(public));
         }
-        each_page(round, place, |items| items.iter().for_each(|item| check(item, account, report))).await?;
+        each_page(round, place, |items| {
+            account.read_ms = (round.clock)();
+            for item in &items {
+                check(item, account, report);
+            }
+        })
+        .await?;
     }
     Ok(())
 }
@@ -186,7 +192,7 @@ fn work(item: &RawItem, account: &mut Account, report: &mut Report) {
         _ if text(item, "item") == Some("cursor") && part == "sweep" => {
             account.note_found(Thing::Cursor, &name);
             let at_ms = number::<u64>(item, "value").unwrap_or_default();
-            if account.late(at_ms.saturating_add(SWEEP_MS)) <= account.now_ms || at_ms > account.late(account.now_ms) {
+            if account.late(at_ms.saturating_add(SWEEP_MS)) <= account.now_ms || at_ms > account.late(account.read_ms) {
                 report.wrong(Thing::Cursor, Flaw::Overdue, &place, &name, format!("the sweeper stands at {at_ms}"));
             } else {
                 report.accounted(Thing::Cursor);

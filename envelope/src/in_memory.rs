@@ -35,8 +35,7 @@ pub fn seal_into(
     plaintext: &[u8],
     body: &mut Vec<u8>,
 ) -> Result<Sealed, SealError> {
-    let run = Run::fresh(threads)?;
-    wiped_unless_ok(body, |body| seal_run(&run, sealing, plaintext, body))
+    wiped_unless_ok(body, |body| seal_run(&Run::fresh(threads)?, sealing, plaintext, body))
 }
 
 /// [`seal_into`] under a given message id. Only for frozen vectors: a message id used twice under one key gives both plaintexts away.
@@ -77,8 +76,8 @@ pub fn seal_message_into(
     plaintext: &[u8],
     message: &mut Vec<u8>,
 ) -> Result<(), SealError> {
-    let run = Run::fresh(threads)?;
     wiped_unless_ok(message, |message| {
+        let run = Run::fresh(threads)?;
         let (keys, header) = run.begin(sealing)?;
         let header = header.as_bytes();
         make_room(message, header.len() + run.body_length(plaintext.len(), sealing.frame_bytes)?);
@@ -260,6 +259,8 @@ where
 /// Makes the vector so long. What was in it may stay, since all of it will be overwritten; zeroing it first would take a third of the time.
 fn make_room(out: &mut Vec<u8>, length: usize) {
     if out.capacity() < length {
+        // What goes back to the operating system may have been plaintext.
+        out.zeroize();
         // Zeroed memory comes from the operating system as it is, untouched; a vector that grows is copied and written to.
         *out = vec![0; length];
     }

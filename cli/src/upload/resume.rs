@@ -161,12 +161,8 @@ impl Job<'_> {
         if arrived == run.announcement.message_id.0 {
             return Ok(self.uploaded(&journal, run, sha256, event));
         }
-        // An earlier run of the program may have sent the file as it was before, and the vault found that only now.
-        if self.created_here.get() {
-            Err(Tampering::AnswerDiffers("which body was uploaded").into())
-        } else {
-            Err(Error::refusal(Code::VersionUploaded))
-        }
+        // Another run of this version, signed by one of our own people: of somebody who took it over, or of this program with the file as it was before.
+        Err(Error::refusal(Code::VersionUploaded))
     }
 
     fn create(&self) -> Result<Created, Error> {

@@ -90,7 +90,8 @@ async fn make_once<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let facts = Facts { wrapped_sha256: Some(Hash::of(&[&wrapped])), version: Some(version), ..Facts::default() };
     let mut luggage = admitted.luggage(facts);
     luggage.keys.push(KeyItem::Wrapped { record, version, wrapped: wrapped.clone() });
-    let taken = road::take_seen(&vault.store, &vault.clock, command, &luggage, view).await?;
+    // KMS may have taken seconds: whoever was suspended meanwhile gets no key, so all is looked at once more.
+    let taken = road::take(&vault.store, &vault.clock, command, &luggage).await?;
     if taken.repeated {
         // The same command was quicker on another connection; the key made here was never kept.
         return repeated(vault, taken.event.at).await;

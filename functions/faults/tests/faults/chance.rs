@@ -8,7 +8,7 @@ use chartseal_infra::faulty::{Fault, Plan};
 use crate::check::{Breach, Stock, check, check_drained, check_evidence};
 use crate::kind::{Kind, Rival};
 use crate::story::story;
-use crate::sweep::run;
+use crate::sweep::{run, say};
 use crate::world::{Hints, How, World};
 
 /// Names a seed of an earlier run.
@@ -49,13 +49,13 @@ fn stories_with_many_faults_come_to_the_same_end() {
     for seed in seeds {
         match run(tell(seed, &end)) {
             Ok(struck) => {
-                println!("seed {seed}: {struck} faults");
+                say(&format!("{SEED}={seed}: {struck} faults"));
                 faults += struck;
             }
             Err((group, breach)) => panic!("{SEED}={seed} tells it again: \"{group}\": {breach}"),
         }
     }
-    println!("{faults} faults by chance in {:.1} s", started.elapsed().as_secs_f64());
+    say(&format!("{faults} faults by chance in {:.1} s", started.elapsed().as_secs_f64()));
     assert!(faults > 0, "nothing failed");
 }
 
