@@ -73,7 +73,7 @@ pub struct Arrival {
     pub request_id: String,
     /// X-Ray's header.
     pub xray: Option<String>,
-    /// When the process is ended, Unix milliseconds; 0 where nobody says so.
+    /// When the process is ended, Unix milliseconds; a time that is over where nobody says so.
     pub deadline_ms: u64,
 }
 
@@ -91,11 +91,11 @@ impl Arrival {
     }
 
     fn left(&self) -> Duration {
-        if self.deadline_ms == 0 {
-            return Duration::MAX;
+        match self.deadline_ms.checked_sub(now_ms()) {
+            Some(left_ms) => Duration::from_millis(left_ms).saturating_sub(MARGIN),
+            // Lambda gives an invocation some time. `cargo lambda watch` says how long instead of until when, which is a time in 1970.
+            None => Duration::MAX,
         }
-        let left_ms = self.deadline_ms.saturating_sub(now_ms());
-        Duration::from_millis(left_ms).saturating_sub(MARGIN)
     }
 }
 
@@ -266,6 +266,8 @@ mod tests {
         let (done, line) = run(&late, Box::pin(std::future::pending::<()>())).await;
         assert_eq!(done, Err(TimeIsUp));
         of("timed-out", "ERROR", &line);
+        let without = Arrival { deadline_ms: 600_000, ..Arrival::default() };
+        assert_eq!(run(&without, Box::pin(async {})).await.0, Ok(()), "a time in 1970 is no deadline");
     }
 
     #[tokio::test]
