@@ -23,7 +23,7 @@ use chartseal_envelope::{
 };
 use chartseal_events::command::{RecordCreate, RecordVersion, is_media_type};
 use chartseal_events::wire::{AnnouncedUpload, CreatedRecord, PresignedCall};
-use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
+use chartseal_events::{Code, Event, Hash, Id, Outcome, StreamId};
 use chartseal_ledger::terms::{Facet, Term, Token, index_terms};
 use sha2::{Digest as _, Sha256};
 
@@ -219,7 +219,7 @@ impl Client {
     /// Waits until the vault has found the announced body, and returns `record.uploaded.v1` from checked evidence.
     pub fn wait_uploaded(&self, record: Id, version: u32, message_id: &[u8; 32]) -> Result<Event, Error> {
         let (arrived, event) = self.wait_arrived(record, version)?;
-        if arrived == *message_id { Ok(event) } else { Err(Tampering::AnswerDiffers("which body was uploaded").into()) }
+        if arrived == *message_id { Ok(event) } else { Err(Error::refusal(Code::VersionUploaded)) }
     }
 
     /// Waits until the vault has found a body of this version: the message id of its run, and the event.

@@ -156,8 +156,8 @@ async fn travel<S: EventStore, C: Clock>(
     travel_from(None, store, clock, cause, streams, luggage).await
 }
 
-/// `seen` is as good as a look of one's own: whatever was appended meanwhile to the stream that is written to makes the append a conflict, and after
-/// that everything is looked at anew.
+/// `seen` stands for a first look of one's own. What was appended meanwhile to the stream that is written to makes the append a conflict, and after that
+/// everything is looked at anew; what was appended to other streams is not noticed, so `seen` must be as young as the caller's reads allow.
 async fn travel_from<S: EventStore, C: Clock>(
     mut seen: Option<View>,
     store: &S,
