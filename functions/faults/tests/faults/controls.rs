@@ -10,7 +10,7 @@ use chartseal_events::{Bytes, Code, Command, EventRef, Hash, Id, StreamId};
 use chartseal_http::Answer;
 use chartseal_http::testing::Wallet;
 use chartseal_infra::BlobKey;
-use chartseal_infra::faulty::{Call, Fault, Faulty, Plan};
+use chartseal_infra::faulty::{Call, Deed, Fault, Faulty, Plan};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     Blobs as _, Due, EventStore as _, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _, Workflow as _,
@@ -261,8 +261,8 @@ fn told_on(ports: fn(&MemoryVault, &Plan) -> Broken) -> Breach {
 #[test]
 fn a_store_with_a_defect_is_noticed() {
     use Defect::{
-        DeafWorkflow, DueForEver, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys, NoPrivateValues,
-        NoWorkflow, StaleIndex, WritesNothing,
+        DeafWorkflow, DueForEver, FirstIsAll, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys,
+        NoPrivateValues, NoWorkflow, StaleIndex, WritesNothing,
     };
     macro_rules! noticed {
         ($($defect:ident: $($invariant:ident)|+;)+) => {$(
@@ -277,6 +277,7 @@ fn a_store_with_a_defect_is_noticed() {
         WritesNothing: Release | Answer | OnceForEach | Sound;
         NoIndex: Index;
         StaleIndex: Index;
+        FirstIsAll: Index;
         NoDue: Due;
         DueForEver: Due;
         NoWorkflow: Workflow | Due;
@@ -289,6 +290,16 @@ fn a_store_with_a_defect_is_noticed() {
 /// An append that is not conditional loses the quicker one's event, which was answered.
 #[test]
 fn an_append_that_writes_over_is_noticed() {
+    written_over(Call::Append, |quicker| Fault::Overtaken(quicker));
+}
+
+/// And so it does where the good answer to a read was slow, and is no longer true when it comes.
+#[test]
+fn an_append_that_relies_on_a_slow_read_is_noticed() {
+    written_over(Call::Load, |quicker| Fault::Slow(Box::pin(async {}), quicker));
+}
+
+fn written_over(call: Call, fault: fn(Deed) -> Fault) {
     run(async {
         let mut world = World::told(Some("anybody asks for the vault")).await;
         let group = story().into_iter().find(|group| group.name == "an operator adds another").expect("a group");
@@ -305,7 +316,7 @@ fn an_append_that_writes_over_is_noticed() {
             let answer = functions.answer(sends.operation, &sends.incoming).await;
             *keeps.lock().expect("an answer") = Some(answer);
         };
-        plan.fail_next(Call::Append, Fault::Overtaken(Box::pin(deed)));
+        plan.fail_next(call, fault(Box::pin(deed)));
         let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> =
             |vault, plan| Faulty::with(Broken { vault: vault.clone(), defect: Defect::WritesOver }, plan.clone());
         let how = How { ports, plan, hints: Hints::Delivered, patience: 2, rounds: ROUNDS, faulty_rounds: 1 };

@@ -89,6 +89,9 @@ pub fn second_version_in_parts() -> Vec<Group> {
                 cast.texts.insert("upload", read::<PartsResponse>(json).upload_id);
             },
         ),
+        // So that two are left to be aborted in the end.
+        call("ann begins again elsewhere", "POST /records/{id}/upload/parts", |cast| parts(cast, None), nothing),
+        call("ann begins once more", "POST /records/{id}/upload/parts", |cast| parts(cast, None), nothing),
         outside("ann sends the parts", send_parts),
         call("ann asks what is missing", "POST /records/{id}/upload/parts", ask_again, |_, json| {
             assert!(read::<PartsResponse>(json).parts.iter().all(|part| part.call.is_none()));
