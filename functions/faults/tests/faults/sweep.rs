@@ -52,6 +52,7 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
     let strikes = strikes(&scenes);
     let (next, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let counts: Mutex<BTreeMap<(String, Kind), usize>> = Mutex::default();
+    let in_part: Mutex<BTreeMap<Call, usize>> = Mutex::default();
     std::thread::scope(|threads| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             threads.spawn(|| {
@@ -61,6 +62,9 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
                     match runtime.block_on(scene.meet(strike)) {
                         Ok(struck) => {
                             let count = usize::from(struck);
+                            if strike.kind.is_in_part() {
+                                *in_part.lock().expect("counts").entry(strike.call).or_default() += count;
+                            }
                             *counts.lock().expect("counts").entry((strike.whose.clone(), strike.kind)).or_default() +=
                                 count;
                         }
@@ -81,6 +85,11 @@ fn every_call_of_every_command_may_be_broken_in_every_way() {
         told.iter().take(MAX_TOLD).map(|(strike, breach)| scenes[strike.scene].tell(strike, breach)).collect();
     assert!(told.is_empty(), "{} invariants broken:\n{}", told.len(), lines.join("\n"));
     assert!(faults >= MIN_FAULTS, "only {faults} faults were injected");
+    let in_part = in_part.into_inner().expect("counts");
+    let whole = Call::ALL
+        .iter()
+        .filter(|call| Kind::FirstOfBatch.suits(**call) && in_part.get(call).is_none_or(|met| *met == 0));
+    assert_eq!(whole.count(), 0, "a call that may land in part never did: {in_part:?}");
     let few = too_few(&documented(), &counts);
     assert!(few.is_empty(), "hardly swept, or no more:\n{}", few.join("\n"));
     assert!(in_time(took), "the sweep took {took:.0?}, more than {MAX_TIME:.0?}");
