@@ -46,7 +46,8 @@ fn the_official_sdk_opens_what_the_client_exported() {
     let record = anna.keep(file.path(), &[]).record;
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let key = ExportKey::new("chartseal", "export", KeyFile::generate(&path("key")).expect("written")).expect("names");
+    let key = KeyFile::generate(&path("key")).expect("written");
+    let key = ExportKey::new("chartseal", "export", &key).expect("names");
     anna.export(DownloadOf::Record(record, None), &key, &path("export"), false, &Silent).expect("exported");
 
     let text = std::fs::read_to_string(stack.workspace.root().join("docs/ENVELOPE.md")).expect("read");
