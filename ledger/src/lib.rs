@@ -42,6 +42,7 @@
 pub mod chain;
 pub mod checkpoint;
 pub mod event_proof;
+pub mod map;
 pub mod note;
 pub mod policy;
 pub mod seal;
