@@ -38,7 +38,7 @@ impl PageId {
     pub(super) fn child(mut self, place: usize) -> Self {
         // Unwrap safety: a place is below 16.
         let half = u8::try_from(place).unwrap();
-        self.prefix[usize::from(self.depth / 2)] |= if self.depth % 2 == 0 { half << 4 } else { half };
+        self.prefix[usize::from(self.depth / 2)] |= if self.depth.is_multiple_of(2) { half << 4 } else { half };
         self.depth += 1;
         self
     }
@@ -46,12 +46,13 @@ impl PageId {
     /// At which of its 16 places a key is.
     pub(super) fn place(self, key: &MapKey) -> usize {
         let byte = key.0[usize::from(self.depth / 2)];
-        usize::from(if self.depth % 2 == 0 { byte >> 4 } else { byte & 15 })
+        usize::from(if self.depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
     }
 
     fn holds(self, key: &MapKey) -> bool {
         let whole = usize::from(self.depth / 2);
-        key.0[..whole] == self.prefix[..whole] && (self.depth % 2 == 0 || key.0[whole] >> 4 == self.prefix[whole] >> 4)
+        key.0[..whole] == self.prefix[..whole]
+            && (self.depth.is_multiple_of(2) || key.0[whole] >> 4 == self.prefix[whole] >> 4)
     }
 }
 
@@ -68,7 +69,7 @@ pub enum Page {
     /// All keys of this part, with their values.
     Entries(BTreeMap<MapKey, Value>),
     /// The nodes of its 16 parts.
-    Nodes([[u8; 32]; WIDTH]),
+    Nodes(Box<[[u8; 32]; WIDTH]>),
 }
 
 /// The bytes are no page of this place.
@@ -100,8 +101,8 @@ impl Page {
         let (kind, mut rest) = bytes.split_first().ok_or(PageError)?;
         if *kind == 1 {
             let (nodes, after) = rest.as_chunks::<32>();
-            let nodes = nodes.try_into().map_err(|_| PageError)?;
-            return if after.is_empty() { Ok(Self::Nodes(nodes)) } else { Err(PageError) };
+            let nodes: [[u8; 32]; WIDTH] = nodes.try_into().map_err(|_| PageError)?;
+            return if after.is_empty() { Ok(Self::Nodes(Box::new(nodes))) } else { Err(PageError) };
         }
         let mut entries = BTreeMap::new();
         while let Some((key, after)) = rest.split_first_chunk() {

@@ -105,7 +105,7 @@ impl Batch<'_> {
         for (key, value) in entries {
             parts[id.place(&key)].insert(key, value);
         }
-        let mut nodes = [EMPTY; WIDTH];
+        let mut nodes = Box::new([EMPTY; WIDTH]);
         for (place, part) in parts.into_iter().enumerate() {
             nodes[place] = self.place(id.child(place), EMPTY, part);
         }
