@@ -7,6 +7,7 @@ use chartseal_events::Hash;
 use chartseal_ledger::chain::Chain;
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::event_proof::EventProof;
+use chartseal_ledger::map::{Finding, MapKey, MapProof, Value as MapValue, verify};
 use chartseal_ledger::note::{Note, VerifierKey};
 use chartseal_ledger::policy::Policy;
 use chartseal_ledger::seal::Seal;
@@ -175,5 +176,25 @@ pub fn proof_file(data: &[u8]) {
         assert_eq!(proven.accepted.checkpoint, *HEAD);
         let height = usize::try_from(proven.seal.height()).unwrap();
         assert_eq!(GOLDEN["blocks"][height]["seal_leaf"], proven.seal.leaf_hash().to_string());
+    }
+}
+
+static MAP: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("../../vectors/map.json")).unwrap());
+
+/// A proof of the map has one spelling, and nobody shows a key of the frozen map anything but its one value, or that it has none.
+pub fn map_proof(data: &[u8]) {
+    if let Ok(proof) = MapProof::from_bytes(data) {
+        assert_eq!(proof.to_bytes(), data);
+    }
+    let root = MAP["root"].as_str().unwrap().parse().unwrap();
+    let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+    for case in MAP["present"].as_array().unwrap().iter().chain(MAP["absent"].as_array().unwrap()).step_by(11) {
+        let key = MapKey(bytes(&case["key"]).try_into().unwrap());
+        if let Ok(finding) = verify(root, &key, data) {
+            let expected = case
+                .get("value")
+                .map_or(Finding::Absent, |value| Finding::Present(MapValue::from_bytes(&bytes(value)).unwrap()));
+            assert_eq!(finding, expected);
+        }
     }
 }
