@@ -1,6 +1,7 @@
 //! What anybody can verify about the vault without trusting it.
 //!
-//! In scope: the Merkle log ([`tree`], [`tile`]), its blocks ([`seal`], [`chain`]), the authenticated map ([`map`]), its signed heads ([`note`], [`checkpoint`], [`policy`]), the file that
+//! In scope: the Merkle log ([`tree`], [`tile`]), its blocks ([`seal`], [`chain`], stored: [`block`]), the authenticated map ([`map`]), its signed heads
+//! ([`note`], [`checkpoint`], [`policy`]), the file that
 //! proves an event for ever ([`tlog_proof`], [`event_proof`]); and [`terms`], the words records are found by, and how they are blinded so that the vault never
 //! learns them. `docs/LEDGER.md` describes all of the log to the byte.
 //!
@@ -39,6 +40,7 @@
 #![deny(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "what is unwrapped cannot fail, and says why where it stands")]
 
+pub mod block;
 pub mod chain;
 pub mod checkpoint;
 pub mod event_proof;

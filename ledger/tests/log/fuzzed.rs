@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use chartseal_events::Hash;
+use chartseal_ledger::block::Block;
 use chartseal_ledger::chain::Chain;
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::event_proof::EventProof;
@@ -54,6 +55,16 @@ pub fn checkpoint(data: &[u8]) {
         assert_eq!(checkpoint.text(), text);
         assert_eq!(Checkpoint::new(checkpoint.origin(), checkpoint.size(), checkpoint.root()), Ok(checkpoint));
     }
+}
+
+/// A stored block has one spelling, and its edge is of its own size.
+pub fn block(data: &[u8]) {
+    let Ok(block) = Block::from_bytes(data) else { return };
+    assert_eq!(block.to_bytes(), data);
+    assert_eq!(block.edge().size(), block.seal().size());
+    assert_eq!(block.events().len(), block.seal().events() as usize);
+    // Whether it follows itself or nothing is refused or not, but never a panic.
+    drop((block.follow(None), block.follow(Some(&block))));
 }
 
 /// A seal has one spelling; one that is well formed has a next one, which is well formed too.
