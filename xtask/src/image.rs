@@ -95,9 +95,9 @@ fn bootstrap(engine: &Engine, folder: &Path) -> Result<(), Failure> {
     create(&tree)?;
     let mut make = Command::new("debootstrap");
     make.args(["--variant=minbase", "--include=python3,python3-venv", RELEASE]).arg(&tree).arg(mirror);
-    let made = quiet(&mut make, "it must be run as root; its log is in .local/image/debian/debootstrap");
+    let bootstrapped = quiet(&mut make, "it must be run as root; its log is in .local/image/debian/debootstrap");
     unmount_proc(&tree);
-    made?;
+    bootstrapped?;
     let mut pack = Command::new("tar");
     pack.arg("--create").arg("--file").arg(&archive).arg("--directory").arg(&tree);
     pack.arg("--one-file-system");
