@@ -1,9 +1,8 @@
 //! What anybody can verify about the vault without trusting it.
 //!
 //! In scope: the Merkle log ([`tree`], [`tile`]), its blocks ([`seal`], [`chain`], stored: [`block`]), the authenticated map ([`map`]), its signed heads
-//! ([`note`], [`checkpoint`], [`policy`]), the file that
-//! proves an event for ever ([`tlog_proof`], [`event_proof`]); and [`terms`], the words records are found by, and how they are blinded so that the vault never
-//! learns them. `docs/LEDGER.md` describes all of the log to the byte.
+//! ([`note`], [`checkpoint`], [`policy`]), the file that proves an event for ever ([`tlog_proof`], [`event_proof`]); and [`terms`], the words records are
+//! found by, and how they are blinded so that the vault never learns them. `docs/LEDGER.md` describes all of the log to the byte.
 //!
 //! Not in scope: what an event says and whether it was right (the events crate), where tiles and blocks are kept (infra), who holds the signing key: bytes
 //! to sign are handed out, and signatures taken in.
