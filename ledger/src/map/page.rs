@@ -102,7 +102,9 @@ impl Page {
         if *kind == 1 {
             let (nodes, after) = rest.as_chunks::<32>();
             let nodes: [[u8; 32]; WIDTH] = nodes.try_into().map_err(|_| PageError)?;
-            return if after.is_empty() { Ok(Self::Nodes(Box::new(nodes))) } else { Err(PageError) };
+            // So many keys have an inner node; a lone leaf, handed on from page to page, would lead below the last half-byte.
+            let sound = after.is_empty() && kind_of_root(&nodes) == NodeKind::Internal;
+            return if sound { Ok(Self::Nodes(Box::new(nodes))) } else { Err(PageError) };
         }
         let mut entries = BTreeMap::new();
         while let Some((key, after)) = rest.split_first_chunk() {
@@ -145,6 +147,10 @@ pub(super) fn rows(nodes: &[Node; WIDTH]) -> Vec<Vec<Node>> {
     rows
 }
 
+fn kind_of_root(nodes: &[Node; WIDTH]) -> NodeKind {
+    kind(&rows(nodes)[0][0])
+}
+
 /// A lone leaf stands as far up as it can.
 fn join(left: Node, right: Node) -> Node {
     match (kind(&left), kind(&right)) {
@@ -159,3 +165,21 @@ pub(super) fn kind(node: &Node) -> NodeKind {
 }
 
 pub(super) const EMPTY: Node = TERMINATOR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_nodes_above_fewer_than_two_keys_is_refused() {
+        let key = MapKey([7; 32]);
+        let leaf = build(0, [(key.0, [9; 32])]);
+        let mut nodes = Box::new([EMPTY; WIDTH]);
+        assert_eq!(Page::from_bytes(PageId::ROOT, &Page::Nodes(nodes.clone()).to_bytes()), Err(PageError));
+        nodes[PageId::ROOT.place(&key)] = leaf;
+        assert_eq!(Page::from_bytes(PageId::ROOT, &Page::Nodes(nodes.clone()).to_bytes()), Err(PageError));
+        nodes[15] = leaf;
+        let page = Page::Nodes(nodes);
+        assert_eq!(Page::from_bytes(PageId::ROOT, &page.to_bytes()), Ok(page));
+    }
+}
