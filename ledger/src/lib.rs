@@ -1,8 +1,8 @@
 //! What anybody can verify about the vault without trusting it.
 //!
-//! In scope: the Merkle log ([`tree`], [`tile`]), its blocks ([`seal`], [`chain`]), its signed heads ([`note`], [`checkpoint`], [`policy`]), the file that
-//! proves an event for ever ([`tlog_proof`], [`event_proof`]); and [`terms`], the words records are found by, and how they are blinded so that the vault never
-//! learns them. `docs/LEDGER.md` describes all of the log to the byte. The search map gets a room of its own beside these.
+//! In scope: the Merkle log ([`tree`], [`tile`]), its blocks ([`seal`], [`chain`], stored: [`block`]), the authenticated map ([`map`]), its signed heads
+//! ([`note`], [`checkpoint`], [`policy`]), the file that proves an event for ever ([`tlog_proof`], [`event_proof`]); and [`terms`], the words records are
+//! found by, and how they are blinded so that the vault never learns them. `docs/LEDGER.md` describes all of the log to the byte.
 //!
 //! Not in scope: what an event says and whether it was right (the events crate), where tiles and blocks are kept (infra), who holds the signing key: bytes
 //! to sign are handed out, and signatures taken in.
@@ -39,9 +39,11 @@
 #![deny(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "what is unwrapped cannot fail, and says why where it stands")]
 
+pub mod block;
 pub mod chain;
 pub mod checkpoint;
 pub mod event_proof;
+pub mod map;
 pub mod note;
 pub mod policy;
 pub mod seal;

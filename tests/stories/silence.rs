@@ -109,6 +109,19 @@ fn follow(lines: &[Line], run: &Run) {
     assert!(abandoned["sweeper"].iter().any(|line| line.number("uploads.expired") == 1), "{abandoned:#?}");
 }
 
+/// The run sees `await` and `verify`; a wait is over after days. So the machine's own text says that each of its tasks is given the trace.
+#[test]
+fn the_workflow_hands_the_trace_to_each_task() {
+    let machine = include_str!("../../infra/workflows/approval.asl.json").replace("${DecisionSeconds}", "1");
+    let machine: serde_json::Value = serde_json::from_str(&machine).expect("JSON");
+    let states = machine["States"].as_object().expect("states").values();
+    let payloads = states.map(|state| &state["Parameters"]["Payload"]).filter(|payload| payload.is_object());
+    let handed: BTreeMap<_, _> =
+        payloads.map(|payload| (payload["task"].as_str(), payload["trace.$"].as_str())).collect();
+    let trace = Some("$.trace");
+    assert_eq!(handed, ["verify", "await", "wait-over"].map(|task| (Some(task), trace)).into());
+}
+
 /// Waits until everything that was set in motion has been logged, then reads it all: every line, and their whole text.
 fn quiet_log(stack: &Stack, run: &Run) -> (Vec<Line>, String) {
     let documented = lines::documented(stack);

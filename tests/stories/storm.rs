@@ -11,9 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal_audit::Settings;
-use chartseal_cli::{Call, DownloadOf};
-use chartseal_events::command::{RecordCreate, RecordKey};
+use chartseal_cli::{Call, Client, DownloadOf, NewRequest, SignedCommand};
+use chartseal_events::command::{
+    AccessRequest, ProviderInvite, RecordCreate, RecordDownload, RecordKey, SearchPerform,
+};
+use chartseal_events::encoding::base64url;
 use chartseal_events::event::{EventRef, leaf_hash};
+use chartseal_events::purpose::Purpose;
 use chartseal_events::wire::{IssuedKey, Receipt};
 use chartseal_events::{Event, Hash, Id};
 use chartseal_tests::killer::Chance;
@@ -76,7 +80,7 @@ fn a_storm_leaves_every_item_accounted_for() {
     told(&format!("{CLIENTS} clients at one record, {killed} functions killed"));
     assert!(killed > 0, "no function was killed: do they run on this machine?");
 
-    three_times_each(&hospitals, record, &acknowledged);
+    three_times_each(stack, &hospitals, record, &acknowledged);
     told(&format!("{COMMANDS} commands, each sent three times"));
 
     let killed = in_the_dark(stack, &hospitals, record, seed, &acknowledged);
@@ -111,19 +115,19 @@ fn one_client(number: usize, stack: &Stack, hospitals: &[Hospital; 3], record: I
     let requester = &hospitals[1 + number % 2];
     match number % 8 {
         0 | 1 => {
-            let request = requester.ask(record);
+            let request = ask(requester, record, acknowledged);
             let operator = stack.operator();
             let looked_at = operator.wait_request(request, "verified", PATIENCE).expect("verified");
             if number.is_multiple_of(8) {
                 acknowledged.note(&operator.approve(&looked_at, Some("go on")).expect("approved"));
-                requester.fetch(DownloadOf::Request(request)).0.expect("downloaded");
+                acknowledged.note(&requester.fetch(DownloadOf::Request(request)).0.expect("downloaded").event);
             } else {
                 acknowledged.note(&operator.deny(&looked_at, "not needed").expect("denied"));
             }
         }
         2 | 3 => owner_keys(owner, record, 3, acknowledged),
         4 => {
-            owner.fetch(DownloadOf::Record(record, Some(1))).0.expect("downloaded");
+            acknowledged.note(&owner.fetch(DownloadOf::Record(record, Some(1))).0.expect("downloaded").event);
         }
         5 => acknowledged.note(&owner.keep(sample(5_000).path(), &["body:heart"]).event),
         6 => {
@@ -132,9 +136,23 @@ fn one_client(number: usize, stack: &Stack, hospitals: &[Hospital; 3], record: I
             acknowledged.note(&created.event);
         }
         _ => {
-            requester.search("body:brain").expect("searched");
+            acknowledged.note(&requester.search("body:brain").expect("searched").event);
         }
     }
+}
+
+/// Asks for the record, and remembers that the vault said yes.
+fn ask(requester: &Hospital, record: Id, acknowledged: &Acknowledged) -> Id {
+    let new = NewRequest {
+        record,
+        version: 1,
+        purpose: Purpose::Treatment,
+        grant_seconds: 3_600,
+        justification: "the patient is here",
+    };
+    let (request, event) = requester.request_access(&new).expect("requested");
+    acknowledged.note(&event);
+    request
 }
 
 fn owner_keys(owner: &Hospital, record: Id, count: usize, acknowledged: &Acknowledged) {
@@ -146,7 +164,8 @@ fn owner_keys(owner: &Hospital, record: Id, count: usize, acknowledged: &Acknowl
 }
 
 /// The same bytes three times: at the same moment for every other command, one after the other for the rest. One event each, and the same answer.
-fn three_times_each(hospitals: &[Hospital; 3], record: Id, acknowledged: &Acknowledged) {
+fn three_times_each(stack: &Stack, hospitals: &[Hospital; 3], record: Id, acknowledged: &Acknowledged) {
+    let operator = stack.operator();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..SENDERS {
@@ -156,31 +175,58 @@ fn three_times_each(hospitals: &[Hospital; 3], record: Id, acknowledged: &Acknow
                     if number >= COMMANDS {
                         return;
                     }
-                    three_times(number, &hospitals[number % 2], &hospitals[0], record, acknowledged);
+                    let (client, path, signed) = command(number, &operator, hospitals, record);
+                    three_times(number, client, &path, &signed, acknowledged);
                 }
             });
         }
     });
 }
 
-fn three_times(number: usize, hospital: &Hospital, owner: &Hospital, record: Id, acknowledged: &Acknowledged) {
-    // Most make a stream of their own; every fifth goes to the one hot record.
-    let (hospital, path, signed) = if number.is_multiple_of(5) {
-        let signed = owner.sign(RecordKey { record, version: 1 }, &[]).expect("signed");
-        (owner, format!("/records/{record}/key"), signed)
-    } else {
-        (hospital, "/records".to_owned(), hospital.sign(RecordCreate {}, &[]).expect("signed"))
+/// Of each ten commands: two make a record and two a request, both in a stream of their own; two want a key and two a download of the one hot record;
+/// one searches, and one invites. Each has its function and its own way to find out that it was done before.
+fn command<'a>(
+    number: usize,
+    operator: &'a Client,
+    hospitals: &'a [Hospital; 3],
+    record: Id,
+) -> (&'a Client, String, SignedCommand) {
+    let (owner, requester): (&Client, &Client) = (&hospitals[0], &hospitals[1]);
+    let version = 1;
+    // Even ones are sent at the same moment (`three_times`): half of each kind, all searches and no invitation.
+    let (client, path, signed) = match number % 10 {
+        0 | 5 => (owner, format!("/records/{record}/key"), owner.sign(RecordKey { record, version }, &[])),
+        1 | 6 => (requester, "/records".to_owned(), requester.sign(RecordCreate {}, &[])),
+        2 | 7 => (owner, format!("/records/{record}/download"), owner.sign(RecordDownload { record, version }, &[])),
+        3 | 8 => {
+            let asked = AccessRequest { record, version, purpose: Purpose::Treatment, grant_seconds: 3_600 };
+            let private = [("justification", "the patient is here")];
+            (requester, format!("/records/{record}/requests"), requester.sign(asked, &private))
+        }
+        4 => {
+            let query = format!(r#"{{"any":[["{}"]]}}"#, base64url(&[7; 32]));
+            (requester, "/search".to_owned(), requester.sign(SearchPerform {}, &[("query", &query)]))
+        }
+        _ => {
+            let code_hash = Hash([u8::try_from(number).expect("few"); 32]);
+            let invite = ProviderInvite { code_hash, expires_at: operator.vault.now_ms() + 3_600_000 };
+            (operator, "/invitations".to_owned(), operator.sign(invite, &[]))
+        }
     };
+    (client, path, signed.expect("signed"))
+}
+
+fn three_times(number: usize, client: &Client, path: &str, signed: &SignedCommand, acknowledged: &Acknowledged) {
     let send = || {
         // As the client does: a busy vault is asked again, with the same bytes.
         for _ in 0..20 {
-            let answer = hospital.post(&path, &signed, None).expect("an answer");
+            let answer = client.post(path, signed, None).expect("an answer");
             if answer.status < 300 {
                 let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
                 let receipt: Receipt = serde_json::from_value(body["event"].clone()).expect("a receipt");
                 return (answer.status, receipt);
             }
-            assert!(answer.status >= 500 || answer.status == 409, "{} {:?}", answer.status, answer.code());
+            assert!(answer.status >= 500 || answer.status == 409, "{path} {} {:?}", answer.status, answer.code());
         }
         panic!("the vault is busy for ever");
     };
@@ -241,7 +287,8 @@ fn in_the_dark(stack: &Stack, hospitals: &[Hospital; 3], record: Id, seed: u64, 
                 })
             })
             .collect();
-        let asked: Vec<_> = (0..4).map(|number| scope.spawn(move || hospitals[1 + number % 2].ask(record))).collect();
+        let asked: Vec<_> =
+            (0..4).map(|number| scope.spawn(move || ask(&hospitals[1 + number % 2], record, acknowledged))).collect();
         owner_keys(&hospitals[0], record, 10, acknowledged);
         for thread in asked {
             thread.join().expect("asked");

@@ -90,18 +90,28 @@ fn bootstrap(engine: &Engine, folder: &Path) -> Result<(), Failure> {
     let mirror = mirror()?;
     println!("making {OWN_BASE} with debootstrap from {mirror}");
     let (tree, archive) = (folder.join("debian"), folder.join("debian.tar"));
+    unmount_proc(&tree);
     remove(&tree)?;
     create(&tree)?;
     let mut make = Command::new("debootstrap");
     make.args(["--variant=minbase", "--include=python3,python3-venv", RELEASE]).arg(&tree).arg(mirror);
-    quiet(&mut make, "it must be run as root; its log is in .local/image/debian/debootstrap")?;
+    let bootstrapped = quiet(&mut make, "it must be run as root; its log is in .local/image/debian/debootstrap");
+    unmount_proc(&tree);
+    bootstrapped?;
     let mut pack = Command::new("tar");
     pack.arg("--create").arg("--file").arg(&archive).arg("--directory").arg(&tree);
+    pack.arg("--one-file-system");
     pack.args(["--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/lib/apt/lists/*", "."]);
     quiet(&mut pack, "is there room on the disk?")?;
     quiet(docker(engine).arg("import").arg(&archive).arg(OWN_BASE), "the engine's message is above")?;
     remove(&tree)?;
     fs::remove_file(&archive).map_err(|error| unwritable(&archive, &error))
+}
+
+/// Takes away the /proc that debootstrap mounts in the tree and, on some machines, leaves there: a removal of the tree must never walk into it.
+fn unmount_proc(tree: &Path) {
+    // That there is nothing to unmount is the usual case.
+    let _ = captured(Command::new("umount").arg("--lazy").arg(tree.join("proc")));
 }
 
 /// The Debian mirror that apt uses here.

@@ -3,14 +3,14 @@
 use chartseal_envelope::vector_hooks::seal_with_message_id;
 use chartseal_envelope::{DataKey, FrameBytes, Sealed, Sealing};
 
-use crate::shape::{AnnouncementShape, Bytes, MustFail, counting_bytes, sha256_hex};
+use crate::shape::{AnnouncementShape, Bytes, ContextShape, MustFail, counting_bytes, sha256_hex};
 use crate::vector_cases::{KEY, SMALL_FRAME, Victim, context, reference_message, wrapped_key};
 
 /// Bytes of a whole regular frame.
 const FRAME: usize = 64 + 32;
 
 pub fn mixed() -> Vec<MustFail> {
-    [final_frames(), lengths(), versions()].concat()
+    [final_frames(), lengths(), versions(), records()].concat()
 }
 
 fn final_frames() -> Vec<MustFail> {
@@ -108,9 +108,18 @@ fn lengths() -> Vec<MustFail> {
 
 /// Another version of the victim's record, with a key of its own.
 fn other_version() -> (Sealed, Vec<u8>) {
+    other_message(&ContextShape { version: 2, ..context() })
+}
+
+/// Another record of the same version, with a key of its own.
+fn other_record() -> (Sealed, Vec<u8>) {
+    other_message(&ContextShape { record: context().record.replace('J', "K"), ..context() })
+}
+
+fn other_message(place: &ContextShape) -> (Sealed, Vec<u8>) {
     let sealing = Sealing {
         key: &DataKey::from_bytes([0x55; 32]),
-        context: &crate::shape::ContextShape { version: 2, ..context() }.context(),
+        context: &place.context(),
         wrapped_key: &wrapped_key().wrapped_key(),
         frame_bytes: FrameBytes::beyond_vault_limits(SMALL_FRAME),
     };
@@ -168,6 +177,35 @@ fn versions() -> Vec<MustFail> {
                 let digest = hex::decode(sha256_hex(&vector.body.0)).unwrap();
                 vector.announcement.parts_root = sha256_hex(&digest);
             },
+        ),
+    ]
+}
+
+fn records() -> Vec<MustFail> {
+    let victim = Victim::new();
+    let (other, body) = other_record();
+    let announced = AnnouncementShape::of(&other.announcement());
+    vec![
+        victim.case("body-of-other-record", "frame-tampered", "The body is another record's", |vector| {
+            vector.body = Bytes(body.clone());
+        }),
+        victim.case("message-of-other-record", "wrong-message", "Header and body are another record's", |vector| {
+            (vector.header, vector.body) = (Bytes(other.header.clone()), Bytes(body.clone()));
+        }),
+        victim.case(
+            "message-and-announcement-of-other-record",
+            "wrong-context",
+            "Header, body and announcement are another record's, whole and genuine",
+            |vector| {
+                (vector.header, vector.body) = (Bytes(other.header.clone()), Bytes(body.clone()));
+                vector.announcement = announced.clone();
+            },
+        ),
+        victim.case(
+            "announcement-of-other-record",
+            "wrong-message",
+            "The announcement is another record's",
+            |vector| vector.announcement = announced.clone(),
         ),
     ]
 }

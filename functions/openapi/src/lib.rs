@@ -58,23 +58,29 @@ pub enum Unfit {
     Json,
 }
 
-fn entries<T: Copy>(routes: &[Route<T>]) -> impl Iterator<Item = RouteEntry> {
-    routes.iter().map(Route::entry)
+fn entries<T: Copy>(routes: &[Route<T>]) -> Vec<RouteEntry> {
+    routes.iter().map(Route::entry).collect()
+}
+
+/// The functions that the gateway calls, by the names of their programs, each with its routes.
+pub fn functions() -> Vec<(&'static str, Vec<RouteEntry>)> {
+    vec![
+        ("healthz", entries(chartseal_healthz::ROUTES)),
+        ("register", entries(chartseal_register::ROUTES)),
+        ("records", entries(chartseal_records::ROUTES)),
+        ("uploads", entries(chartseal_uploads::ROUTES)),
+        ("issue-key", entries(chartseal_issue_key::ROUTES)),
+        ("tokens", entries(chartseal_tokens::ROUTES)),
+        ("search", entries(chartseal_search::ROUTES)),
+        ("request", entries(chartseal_request::ROUTES)),
+        ("decide", entries(chartseal_decide::ROUTES)),
+        ("download", entries(chartseal_download::ROUTES)),
+    ]
 }
 
 /// Every route of the API.
 pub fn routes() -> Vec<RouteEntry> {
-    entries(chartseal_healthz::ROUTES)
-        .chain(entries(chartseal_register::ROUTES))
-        .chain(entries(chartseal_records::ROUTES))
-        .chain(entries(chartseal_uploads::ROUTES))
-        .chain(entries(chartseal_issue_key::ROUTES))
-        .chain(entries(chartseal_tokens::ROUTES))
-        .chain(entries(chartseal_search::ROUTES))
-        .chain(entries(chartseal_request::ROUTES))
-        .chain(entries(chartseal_decide::ROUTES))
-        .chain(entries(chartseal_download::ROUTES))
-        .collect()
+    functions().into_iter().flat_map(|(_, routes)| routes).collect()
 }
 
 /// `docs/openapi.json`.
@@ -187,16 +193,6 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|value| find_references(value, found)),
             _ => {}
         }
-    }
-
-    #[test]
-    fn the_gateway_has_the_same_routes() {
-        let template = include_str!("../../../template.yaml");
-        let keys = template.split("RouteKey: '").skip(1).filter_map(|rest| rest.split('\'').next());
-        let of_gateway: BTreeSet<String> = keys.map(str::to_owned).collect();
-        let of_functions: BTreeSet<String> =
-            routes().iter().map(|route| format!("{} {}", route.method, route.pattern)).collect();
-        assert_eq!(of_gateway, of_functions);
     }
 
     #[test]

@@ -360,6 +360,71 @@ def run(check, given):
         raise ValueError(check)
 
 
+def bit(key, at):
+    return key[at // 8] >> (7 - at % 8) & 1
+
+
+def trie(first, rest, flag):
+    """A node of the map: its first bit says whether it is a leaf."""
+    hash_ = sha(first + rest)
+    return bytes([hash_[0] & 0x7F | flag]) + hash_[1:]
+
+
+def map_value(value):
+    """One of the four values, to its last byte."""
+    need(value)
+    lengths = {1: 41, 3: 100, 4: 10}
+    if value[0] == 2:
+        need(len(value) in (42, 50) and value[1] == (len(value) == 50))
+    else:
+        need(lengths.get(value[0]) == len(value))
+    if value[0] == 3:
+        need(value[1] in (1, 2) and re.fullmatch(rb"[0-7][0-9A-HJKMNP-TV-Z]{25}", value[2:28]))
+    if value[0] == 4:
+        need(value[1] in (0, 1))
+
+
+def check_map(root, key, proof):
+    """The value of the key in the map, or None if it has none."""
+    need(len(proof) >= 2 and proof[0] == 1 and proof[1] <= 2)
+    value, at_end, rest = None, bytes(32), proof[2:]
+    if proof[1] == 1:
+        need(rest and rest[0] < len(rest))
+        value, rest = rest[1:1 + rest[0]], rest[1 + rest[0]:]
+        map_value(value)
+        at_end = trie(key, sha(value), 0x80)
+    elif proof[1] == 2:
+        need(len(rest) >= 64)
+        other, hash_, rest = rest[:32], rest[32:64], rest[64:]
+        need(other != key and all(bit(other, at) == bit(key, at) for at in range(min(256, (len(rest) // 32)))))
+        at_end = trie(other, hash_, 0x80)
+    need(len(rest) % 32 == 0 and len(rest) <= 128 * 32)
+    for depth in reversed(range(len(rest) // 32)):
+        sibling = rest[32 * depth:32 * depth + 32]
+        at_end = trie(sibling, at_end, 0) if bit(key, depth) else trie(at_end, sibling, 0)
+    need(at_end == root)
+    return value
+
+
+def check_map_vectors(vectors, wrong):
+    root = bytes.fromhex(vectors["root"])
+    for case in vectors["present"] + vectors["absent"]:
+        parts = [b"chartseal/map/v1"] + [case["domain"].encode(), vectors["origin"].encode(), case["id"].encode()]
+        try:
+            value = check_map(root, sha(b"\0".join(parts)), bytes.fromhex(case["proof"]))
+            need((value.hex() if value else None) == case.get("value"))
+        except Refused:
+            wrong.append(f"{case['id']} was refused")
+    for case in vectors["must_fail"]:
+        try:
+            check_map(*(bytes.fromhex(case[part]) for part in ("root", "key", "proof")))
+            wrong.append(f"{case['name']} was accepted")
+        except Refused:
+            pass
+    good = len(vectors["present"]) + len(vectors["absent"])
+    print(f"the map: {good} good and {len(vectors['must_fail'])} hostile vectors")
+
+
 def main():
     golden = json.loads((VECTORS / "golden.json").read_text())
     hostile = json.loads((VECTORS / "must-fail.json").read_text())
@@ -387,6 +452,7 @@ def main():
                      for block in golden["blocks"]], golden["note"].split("\n\n")[0] + "\n")
     except Refused:
         wrong.append("the golden log was refused")
+    check_map_vectors(json.loads((VECTORS / "map.json").read_text()), wrong)
     print(f"{len(golden['cases'])} good and {len(hostile) - len(BEYOND)} hostile vectors, {len(wrong)} judged otherwise")
     print("\n".join(wrong), end="")
     raise SystemExit(bool(wrong))

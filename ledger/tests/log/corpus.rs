@@ -6,12 +6,13 @@ type Target = fn(&[u8]);
 
 #[test]
 fn the_kept_corpus_holds() {
-    let targets: [(&str, Target); 6] = [
+    let targets: [(&str, Target); 7] = [
         ("note", fuzzed::note),
         ("checkpoint", fuzzed::checkpoint),
         ("seal", fuzzed::seal),
         ("proofs", fuzzed::proofs),
         ("tiles", fuzzed::tiles),
+        ("map_proof", fuzzed::map_proof),
         ("proof_file", fuzzed::proof_file),
     ];
     for (target, function) in targets {

@@ -4,9 +4,11 @@
 use std::sync::LazyLock;
 
 use chartseal_events::Hash;
+use chartseal_ledger::block::Block;
 use chartseal_ledger::chain::Chain;
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::event_proof::EventProof;
+use chartseal_ledger::map::{Finding, MapKey, MapProof, Value as MapValue, verify};
 use chartseal_ledger::note::{Note, VerifierKey};
 use chartseal_ledger::policy::Policy;
 use chartseal_ledger::seal::Seal;
@@ -53,6 +55,16 @@ pub fn checkpoint(data: &[u8]) {
         assert_eq!(checkpoint.text(), text);
         assert_eq!(Checkpoint::new(checkpoint.origin(), checkpoint.size(), checkpoint.root()), Ok(checkpoint));
     }
+}
+
+/// A stored block has one spelling, and its edge is of its own size.
+pub fn block(data: &[u8]) {
+    let Ok(block) = Block::from_bytes(data) else { return };
+    assert_eq!(block.to_bytes(), data);
+    assert_eq!(block.edge().size(), block.seal().size());
+    assert_eq!(block.events().len(), block.seal().events() as usize);
+    // Whether it follows itself or nothing is refused or not, but never a panic.
+    drop((block.follow(None), block.follow(Some(&block))));
 }
 
 /// A seal has one spelling; one that is well formed has a next one, which is well formed too.
@@ -175,5 +187,25 @@ pub fn proof_file(data: &[u8]) {
         assert_eq!(proven.accepted.checkpoint, *HEAD);
         let height = usize::try_from(proven.seal.height()).unwrap();
         assert_eq!(GOLDEN["blocks"][height]["seal_leaf"], proven.seal.leaf_hash().to_string());
+    }
+}
+
+static MAP: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("../../vectors/map.json")).unwrap());
+
+/// A proof of the map has one spelling, and nobody shows a key of the frozen map anything but its one value, or that it has none.
+pub fn map_proof(data: &[u8]) {
+    if let Ok(proof) = MapProof::from_bytes(data) {
+        assert_eq!(proof.to_bytes(), data);
+    }
+    let root = MAP["root"].as_str().unwrap().parse().unwrap();
+    let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+    for case in MAP["present"].as_array().unwrap().iter().chain(MAP["absent"].as_array().unwrap()).step_by(11) {
+        let key = MapKey(bytes(&case["key"]).try_into().unwrap());
+        if let Ok(finding) = verify(root, &key, data) {
+            let expected = case
+                .get("value")
+                .map_or(Finding::Absent, |value| Finding::Present(MapValue::from_bytes(&bytes(value)).unwrap()));
+            assert_eq!(finding, expected);
+        }
     }
 }

@@ -13,6 +13,7 @@ mod notes;
 mod proof_files;
 mod published;
 mod sample;
+mod stored_blocks;
 mod tiles;
 mod trees;
 mod vectors;

@@ -112,6 +112,42 @@ pub enum On {
     NoRequest,
 }
 
+/// What an object is to the person an operation is for: the owner of profiles and records, and whoever asked for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Their own.
+    Own,
+    /// Somebody else's.
+    Anothers,
+    /// One that a live grant is for.
+    Shared,
+    /// One that does not exist.
+    Nonexistent,
+}
+
+impl On {
+    /// What kinds of object it is.
+    pub const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Vault | Self::RightCode | Self::WrongCode | Self::GrantedForForeign => &[],
+            Self::OwnersProfile | Self::Draft | Self::Large | Self::Undecided | Self::ToApprove | Self::ToDeny => {
+                &[Kind::Own]
+            }
+            Self::Shared | Self::Granted => &[Kind::Own, Kind::Shared],
+            Self::Spare
+            | Self::PendingProfile
+            | Self::SuspendedProfile
+            | Self::ToVerify
+            | Self::ToSuspend
+            | Self::SuspendedRecord
+            | Self::Foreign
+            | Self::SuspendedGrant
+            | Self::Elsewhere => &[Kind::Anothers],
+            Self::NoOperator | Self::NoProvider | Self::NoRecord | Self::NoRequest => &[Kind::Nonexistent],
+        }
+    }
+}
+
 /// Everybody and everything.
 pub struct Cast<'a> {
     /// Where all of it is.

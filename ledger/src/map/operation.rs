@@ -1,0 +1,84 @@
+//! What a block's events do to the map. Whoever has the events comes to the same.
+
+use chartseal_events::event::{EventError, StoredEvent};
+use chartseal_events::{Kid, Outcome, StreamId, Thumbprint};
+
+use super::value::{MapKey, Value};
+
+/// One change of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Where.
+    pub key: MapKey,
+    /// What.
+    pub change: Change,
+}
+
+/// What happens to a key's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is this from now on.
+    Set(Value),
+    /// The operator's key was taken away by the event at this index. Without effect on anything else, and on one taken away already.
+    Revoke(u64),
+}
+
+impl Change {
+    /// The value after the change.
+    pub(super) fn apply(&self, before: Option<Value>) -> Option<Value> {
+        match (self, before) {
+            (Self::Set(value), _) => Some(value.clone()),
+            (Self::Revoke(index), Some(Value::Operator { sign_key, valid_from, revoked_at: None })) => {
+                Some(Value::Operator { sign_key, valid_from, revoked_at: Some(*index) })
+            }
+            (Self::Revoke(_), before) => before,
+        }
+    }
+}
+
+/// The operations of events that were sealed at the indices from `first_index` on, in their order.
+///
+/// The first are those on keys, then one for each stream, with its last event.
+pub fn operations(origin: &str, first_index: u64, events: &[StoredEvent]) -> Result<Vec<Operation>, EventError> {
+    let mut operations = Vec::new();
+    let mut heads = std::collections::BTreeMap::new();
+    for (index, stored) in (first_index..).zip(events) {
+        let event = stored.open()?;
+        keys(origin, index, event.place.stream, &event.outcome, &mut operations);
+        let head = Value::Stream { seq: event.place.seq, head: event.leaf };
+        heads.insert(event.place.stream, head);
+    }
+    operations.extend(
+        heads
+            .into_iter()
+            .map(|(stream, head)| Operation { key: MapKey::stream(origin, stream), change: Change::Set(head) }),
+    );
+    Ok(operations)
+}
+
+fn keys(origin: &str, index: u64, stream: StreamId, outcome: &Outcome, operations: &mut Vec<Operation>) {
+    let mut push = |key, change| operations.push(Operation { key, change });
+    let operator = |sign_key| Change::Set(Value::Operator { sign_key, valid_from: index, revoked_at: None });
+    let at = |thumbprint| MapKey::signer(origin, &Kid::Key(thumbprint));
+    let standing = |verified| Change::Set(Value::Provider { verified, since: index });
+    match (outcome, stream) {
+        (Outcome::Genesis(genesis), _) => {
+            genesis.operators.iter().for_each(|key| push(at(Thumbprint::of(key)), operator(*key)));
+        }
+        (Outcome::OperatorAdded(added), _) => push(at(Thumbprint::of(&added.sign_key)), operator(added.sign_key)),
+        (Outcome::OperatorRemoved(removed), _) => push(at(removed.operator), Change::Revoke(index)),
+        (Outcome::ProviderVerified(_), StreamId::Provider(id)) => push(MapKey::provider(origin, id), standing(true)),
+        (Outcome::ProviderSuspended(_), StreamId::Provider(id)) => push(MapKey::provider(origin, id), standing(false)),
+        (Outcome::StaffAdded(staff), StreamId::Staff(id)) => {
+            let person = Value::Person {
+                role: staff.role,
+                provider: staff.provider,
+                sign_key: staff.sign_key,
+                seal_key: staff.seal_key,
+                valid_from: index,
+            };
+            push(MapKey::signer(origin, &Kid::Person(id)), Change::Set(person));
+        }
+        _ => {}
+    }
+}
