@@ -4,12 +4,12 @@
 //! The emulator is the shared stack's (`CHARTSEAL_STACK_FILE`), or what `CHARTSEAL_STACK` and `AWS_ENDPOINT_URL` say (docs/TESTING.md): a real account,
 //! too. What is asked for and absent fails the tests; nothing is ever skipped. Every test has tables, a bucket and keys of its own.
 
-mod behind;
 mod blobs;
 mod emulated;
 mod ground;
 mod index;
 mod keys;
+mod lagging;
 mod log;
 mod lossy;
 mod made;
@@ -28,7 +28,7 @@ macro_rules! contract {
     ({ dynamodb { $($dynamodb:tt)+ } kms { $($kms:tt)+ } bucket { $($bucket:tt)+ } others { $($others:tt)+ } }) => {
         contract! { @ memory, crate::subject::Memory::new(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ failing, crate::subject::Memory::failing(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
-        contract! { @ behind, crate::behind::Behind::new(); $($dynamodb)+ $($others)+ }
+        contract! { @ behind, crate::lagging::Lagging::new(); $($dynamodb)+ $($others)+ }
         contract! { @ emulator, crate::emulated::Emulated::new().await; $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ second_opinion, crate::opinions::Opinion::second().await; $($dynamodb)+ $($kms)+ }
     };

@@ -19,7 +19,7 @@ use crate::subject::{Memory, Subject};
 /// Of so many reads after a write, the first and every second one show what was there before it: reads go to one copy or to another.
 const BEHIND_READS: u32 = 5;
 
-pub struct Behind {
+pub struct Lagging {
     memory: Memory,
     vault: MemoryVault,
     lag: Mutex<Lag>,
@@ -30,7 +30,7 @@ struct Lag {
     reads: u32,
 }
 
-impl Behind {
+impl Lagging {
     pub fn new() -> Self {
         let memory = Memory::new();
         let vault = memory.store().clone();
@@ -67,13 +67,13 @@ macro_rules! of {
     };
 }
 
-impl Behind {
+impl Lagging {
     const fn now(&self) -> &MemoryVault {
         &self.vault
     }
 }
 
-impl EventStore for Behind {
+impl EventStore for Lagging {
     of! { now:
         load(stream: &StreamId) -> Vec<StoredEvent>;
         load_tail(stream: &StreamId, since_ms: u64) -> Vec<StoredEvent>;
@@ -84,14 +84,14 @@ impl EventStore for Behind {
     of! { copy: by_time(from_ms: u64, to_ms: u64) -> Vec<EventRef>; }
 }
 
-impl KeyTable for Behind {
+impl KeyTable for Lagging {
     of! { now:
         wrapped(record: Id, version: u32) -> Option<Vec<u8>>;
         header(record: Id, version: u32, message_id: &Bytes<32>) -> Option<Vec<u8>>;
     }
 }
 
-impl Index for Behind {
+impl Index for Lagging {
     of! { written:
         add(entries: &[(IndexList, IndexEntry)]) -> ();
         remove(entries: &[(IndexList, IndexEntry)]) -> ();
@@ -99,7 +99,7 @@ impl Index for Behind {
     of! { copy: page(list: &IndexList, cursor: Option<&str>, limit: u32) -> Page<IndexEntry>; }
 }
 
-impl WorkList for Behind {
+impl WorkList for Lagging {
     of! { now:
         put_task_token(request: Id, token: &str, attempt: &str) -> ();
         task_token(request: Id) -> Option<String>;
@@ -112,12 +112,12 @@ impl WorkList for Behind {
     }
 }
 
-impl Workflow for Behind {
+impl Workflow for Lagging {
     of! { written: start(request: Id, trace: Option<Id>) -> (); }
     of! { now: tell(task_token: &str, output: &Value) -> bool; }
 }
 
-impl Subject for Behind {
+impl Subject for Lagging {
     type Store = Self;
     type Blobs = MemoryVault;
     type Keys = MemoryVault;
@@ -164,11 +164,11 @@ impl Subject for Behind {
 /// It is behind, and catches up.
 #[tokio::test]
 async fn what_was_just_written_is_missing_at_first() {
-    let behind = Behind::new();
-    behind.start(crate::subject::id(1), None).await.expect("starts");
+    let twin = Lagging::new();
+    twin.start(crate::subject::id(1), None).await.expect("starts");
     let mut seen = Vec::new();
     for _ in 0..7 {
-        seen.push(behind.started(crate::subject::id(1)).await);
+        seen.push(twin.started(crate::subject::id(1)).await);
     }
     assert_eq!(seen, [0, 1, 0, 1, 0, 1, 1]);
 }
