@@ -17,6 +17,7 @@
 
 mod blobs;
 mod keys;
+mod ledger;
 mod lists;
 mod look;
 mod parts;
@@ -66,6 +67,7 @@ struct World {
     started: Vec<Id>,
     waiting: BTreeSet<String>,
     told: Vec<(String, Value)>,
+    ledger: ledger::Ledger,
 }
 
 #[derive(Clone)]
@@ -103,6 +105,7 @@ impl MemoryVault {
             started: Vec::new(),
             waiting: BTreeSet::new(),
             told: Vec::new(),
+            ledger: ledger::Ledger::default(),
         })))
     }
 
