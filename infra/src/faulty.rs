@@ -18,7 +18,21 @@
 //! # });
 //! ```
 
+/// `call!(self, Append, (append = append.clone()) port => port.append(&append))`: the values are kept for the call, and for each time it is made.
+macro_rules! call {
+    ($twin:ident, $call:ident, ($($kept:ident = $value:expr),*) $port:ident => $done:expr) => {{
+        $(let $kept = $value;)*
+        $twin
+            .call(Call::$call, move |$port| {
+                $(let $kept = $kept.clone();)*
+                async move { $done.await }
+            })
+            .await
+    }};
+}
+
 mod call;
+mod ledger;
 mod plan;
 mod ports;
 

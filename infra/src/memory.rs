@@ -18,6 +18,7 @@
 mod blobs;
 mod cut;
 mod keys;
+mod ledger;
 mod lists;
 mod look;
 mod parts;
@@ -69,6 +70,7 @@ struct World {
     waiting: BTreeSet<String>,
     told: Vec<(String, Value)>,
     cut: cut::Cut,
+    ledger: ledger::Ledger,
 }
 
 #[derive(Clone)]
@@ -107,6 +109,7 @@ impl MemoryVault {
             waiting: BTreeSet::new(),
             told: Vec::new(),
             cut: cut::Cut::default(),
+            ledger: ledger::Ledger::default(),
         })))
     }
 

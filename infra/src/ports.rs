@@ -2,6 +2,7 @@
 //! suite (`infra/tests`).
 
 mod blobs;
+mod ledger;
 
 use std::future::Future;
 
@@ -12,6 +13,10 @@ use zeroize::Zeroizing;
 
 pub use blobs::{
     Aborted, BlobHead, Blobs, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, Presigned, StoredPart,
+};
+
+pub use ledger::{
+    BlockStore, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange, Published, Race, SealedIndex,
 };
 
 /// Why a call to a service did not do what it was asked to.
@@ -93,6 +98,14 @@ pub trait EventStore: Send + Sync {
         &self,
         stream: &StreamId,
         since_ms: u64,
+    ) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send;
+
+    /// The events of a stream from this place on, at most so many; in order, strongly consistent.
+    fn load_from(
+        &self,
+        stream: &StreamId,
+        first_seq: u64,
+        limit: u32,
     ) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send;
 
     /// The events at these places, in the same order; none where there is none. Strongly consistent.

@@ -12,10 +12,10 @@ pub mod proof;
 mod update;
 pub mod value;
 
-pub use operation::{Change, Operation, operations};
+pub use operation::{Change, MAX_OPERATION_BYTES, Operation, operations};
 pub use page::{Page, PageId};
 pub use proof::{Finding, MapProof, prove, verify};
-pub use update::{UpdateError, Updated, update};
+pub use update::{UpdateError, Updated, get, update};
 pub use value::{MapKey, Value};
 
 /// Which keys and values there are, and how they are encoded; stands in seals.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartseal_events::event::{Event, EventRef, Outcome, StoredEvent};
 use chartseal_events::{Hash, Kid, StreamId, Thumbprint};
 use chartseal_ledger::map::{
-    Change, Finding, MapKey, Operation, Page, PageId, Value, operations, prove, update, verify,
+    Change, Finding, MapKey, Operation, Page, PageId, UpdateError, Value, get, operations, prove, update, verify,
 };
 
 const ORIGIN: &str = "vault.example";
@@ -88,4 +88,37 @@ fn a_revocation_keeps_the_key_and_happens_once() {
     let map = update(Hash::ZERO, &BTreeMap::new(), &ops).unwrap();
     let expected = Value::Operator { sign_key, valid_from: 3, revoked_at: Some(5) };
     assert_eq!(find(map.root, &map.pages, key), Finding::Present(expected));
+}
+
+#[test]
+fn an_operation_has_one_spelling() {
+    let all = operations(ORIGIN, 7, &history()).unwrap();
+    let revoke = Operation { key: MapKey([9; 32]), change: Change::Revoke(12) };
+    for operation in all.iter().chain([&revoke]) {
+        let bytes = operation.to_bytes();
+        assert!(bytes.len() <= chartseal_ledger::map::MAX_OPERATION_BYTES);
+        assert_eq!(Operation::from_bytes(&bytes).unwrap(), *operation);
+        for length in 0..bytes.len() {
+            assert!(Operation::from_bytes(&bytes[..length]).is_err());
+        }
+        assert!(Operation::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        let mut other = bytes.clone();
+        other[32] = 3;
+        assert!(Operation::from_bytes(&other).is_err());
+    }
+}
+
+#[test]
+fn a_value_is_found_where_it_was_put_and_nowhere_else() {
+    let all = operations(ORIGIN, 7, &history()).unwrap();
+    let map = update(Hash::ZERO, &BTreeMap::new(), &all).unwrap();
+    for operation in &all {
+        let found = get(map.root, &map.pages, &operation.key).unwrap();
+        let Finding::Present(proven) = find(map.root, &map.pages, operation.key) else { panic!("proven absent") };
+        assert_eq!(found, Some(proven));
+    }
+    assert_eq!(get(map.root, &map.pages, &MapKey([9; 32])), Ok(None));
+    assert_eq!(get(Hash::ZERO, &BTreeMap::new(), &MapKey([9; 32])), Ok(None));
+    let missing = get(map.root, &BTreeMap::new(), &MapKey([9; 32]));
+    assert_eq!(missing, Err(UpdateError::Missing(vec![PageId::ROOT])));
 }

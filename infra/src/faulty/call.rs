@@ -31,7 +31,7 @@ macro_rules! calls {
 
 calls! {
     EventStore:
-        Load = load reads, LoadTail = load_tail reads, Fetch = fetch reads, Append = append writes, Private = private reads,
+        Load = load reads, LoadTail = load_tail reads, LoadFrom = load_from reads, Fetch = fetch reads, Append = append writes, Private = private reads,
         ByTime = by_time reads;
     KeyTable: Wrapped = wrapped reads, Header = header reads;
     Index: AddEntries = add writes, RemoveEntries = remove writes, Page = page reads;
@@ -48,9 +48,37 @@ calls! {
     SearchKeyVault: Keep = keep writes, Open = open reads;
     LogKey: PublicKey = public_key reads;
     Workflow: Start = start writes, Tell = tell writes;
+    BlockStore: NewestBlock = newest_block reads, Block = block reads, PutBlock = put_block writes;
+    SealedIndex:
+        LeafPlaces = leaf_places reads, PutLeafPlaces = put_leaf_places writes, MapPages = map_pages reads,
+        PutMapPages = put_map_pages writes, SealedUntil = sealed_until reads, SetSealedUntil = set_sealed_until writes;
+    LogFiles: Tile = tile reads, PutTile = put_tile writes, Published = published reads, Publish = publish writes;
+    LogSigner: Sign = sign reads;
 }
 
 impl Call {
+    /// Whether the sealer alone makes it.
+    pub const fn is_sealing(self) -> bool {
+        matches!(
+            self,
+            Self::LoadFrom
+                | Self::NewestBlock
+                | Self::Block
+                | Self::PutBlock
+                | Self::LeafPlaces
+                | Self::PutLeafPlaces
+                | Self::MapPages
+                | Self::PutMapPages
+                | Self::SealedUntil
+                | Self::SetSealedUntil
+                | Self::Tile
+                | Self::PutTile
+                | Self::Published
+                | Self::Publish
+                | Self::Sign
+        )
+    }
+
     /// Whether it is made without asking a service: an address is signed where the function runs.
     pub const fn is_signing(self) -> bool {
         matches!(self, Self::PresignPut | Self::PresignGet | Self::PresignPart)

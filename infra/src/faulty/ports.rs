@@ -15,19 +15,6 @@ use crate::ports::{
     StoreError, StoredPart, WorkList, Workflow,
 };
 
-/// `call!(self, Append, (append = append.clone()) port => port.append(&append))`: the values are kept for the call, and for each time it is made.
-macro_rules! call {
-    ($twin:ident, $call:ident, ($($kept:ident = $value:expr),*) $port:ident => $done:expr) => {{
-        $(let $kept = $value;)*
-        $twin
-            .call(Call::$call, move |$port| {
-                $(let $kept = $kept.clone();)*
-                async move { $done.await }
-            })
-            .await
-    }};
-}
-
 impl<P: EventStore + Clone + 'static> EventStore for Faulty<P> {
     async fn load(&self, stream: &StreamId) -> Result<Vec<StoredEvent>, StoreError> {
         let stream = *stream;
@@ -37,6 +24,11 @@ impl<P: EventStore + Clone + 'static> EventStore for Faulty<P> {
     async fn load_tail(&self, stream: &StreamId, since_ms: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let stream = *stream;
         call!(self, LoadTail, () port => port.load_tail(&stream, since_ms))
+    }
+
+    async fn load_from(&self, stream: &StreamId, first_seq: u64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        let stream = *stream;
+        call!(self, LoadFrom, () port => port.load_from(&stream, first_seq, limit))
     }
 
     async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {

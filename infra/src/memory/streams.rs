@@ -29,6 +29,12 @@ impl EventStore for MemoryVault {
         Ok(events)
     }
 
+    async fn load_from(&self, stream: &StreamId, first_seq: u64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        let places = EventRef { stream: *stream, seq: first_seq }..=*places_of(*stream).end();
+        let world = self.world();
+        Ok(world.events.range(places).take(limit as usize).map(|(_, stored)| stored.event.clone()).collect())
+    }
+
     async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
         let world = self.world();
         Ok(places.iter().map(|place| world.events.get(place).map(|stored| stored.event.clone())).collect())

@@ -77,6 +77,7 @@ impl EventStore for Lagging {
     of! { now:
         load(stream: &StreamId) -> Vec<StoredEvent>;
         load_tail(stream: &StreamId, since_ms: u64) -> Vec<StoredEvent>;
+        load_from(stream: &StreamId, first_seq: u64, limit: u32) -> Vec<StoredEvent>;
         fetch(places: &[EventRef]) -> Vec<Option<StoredEvent>>;
         private(place: &EventRef) -> PrivatePart;
     }

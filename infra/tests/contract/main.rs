@@ -50,7 +50,7 @@ contract! {
             streams:
                 a_race_has_one_winner, a_race_of_transactions_leaves_nothing_of_the_losers, our_own_write_is_recognised,
                 all_or_nothing, keys_are_never_overwritten, a_long_stream_is_loaded_whole_and_in_order,
-                the_tail_begins_where_it_was_asked_to, events_are_fetched_in_the_order_asked_for, sweeps_find_events_by_time,
+                the_tail_begins_where_it_was_asked_to, a_stream_goes_on_from_a_place, events_are_fetched_in_the_order_asked_for, sweeps_find_events_by_time,
                 private_values_and_keys_stand_beside_their_event;
             index:
                 a_list_is_paged_newest_first, a_cursor_that_is_not_ours_gives_the_first_page,

@@ -206,3 +206,20 @@ pub async fn private_values_and_keys_stand_beside_their_event(subject: &impl Sub
     assert_eq!(store.header(id(1), 2, &Bytes([5; 32])).await.expect("loads"), Some(b"header".to_vec()));
     assert_eq!(store.header(id(1), 2, &Bytes([6; 32])).await.expect("loads"), None);
 }
+
+pub async fn a_stream_goes_on_from_a_place(subject: &impl Subject) {
+    let store = subject.store();
+    let stream = record(31);
+    for seq in 0..7 {
+        store.append(&single(event(stream, seq, format!("event {seq}")), AT_MS)).await.expect("appends");
+    }
+    let from = |first, limit| async move {
+        let events = store.load_from(&stream, first, limit).await.expect("loads");
+        events.into_iter().map(|event| event.at.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(from(0, 3).await, [0, 1, 2]);
+    assert_eq!(from(3, 100).await, [3, 4, 5, 6]);
+    assert_eq!(from(6, 1).await, [6]);
+    assert_eq!(from(7, 9).await, [0; 0]);
+    assert_eq!(store.load_from(&record(32), 0, 9).await.expect("loads"), []);
+}

@@ -3,7 +3,10 @@
 use chartseal_events::event::{EventError, StoredEvent};
 use chartseal_events::{Kid, Outcome, StreamId, Thumbprint};
 
-use super::value::{MapKey, Value};
+use super::value::{MAX_VALUE_BYTES, MapKey, Value, ValueError};
+
+/// Most bytes of an operation.
+pub const MAX_OPERATION_BYTES: usize = 32 + 1 + MAX_VALUE_BYTES;
 
 /// One change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,27 @@ impl Change {
             }
             (Self::Revoke(_), before) => before,
         }
+    }
+}
+
+impl Operation {
+    /// Its bytes, as blocks have them: the key; `01` and the value, or `02` and the index.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match &self.change {
+            Change::Set(value) => [&self.key.0[..], &[1], &value.to_bytes()].concat(),
+            Change::Revoke(index) => [&self.key.0[..], &[2], &index.to_be_bytes()].concat(),
+        }
+    }
+
+    /// The operation of these bytes, all of them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
+        let (key, rest) = bytes.split_first_chunk().ok_or(ValueError)?;
+        let change = match rest {
+            [1, value @ ..] => Change::Set(Value::from_bytes(value)?),
+            [2, index @ ..] => Change::Revoke(u64::from_be_bytes(index.try_into().map_err(|_| ValueError)?)),
+            _ => return Err(ValueError),
+        };
+        Ok(Self { key: MapKey(*key), change })
     }
 }
 

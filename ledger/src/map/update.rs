@@ -43,6 +43,21 @@ pub fn update(root: Hash, pages: &BTreeMap<PageId, Page>, operations: &[Operatio
     }
 }
 
+/// The value that a key has in the map with this root. For whoever keeps the pages; others want a proof.
+pub fn get(root: Hash, pages: &BTreeMap<PageId, Page>, key: &MapKey) -> Result<Option<Value>, UpdateError> {
+    let (mut id, mut node) = (PageId::ROOT, root.0);
+    while node != EMPTY {
+        match read(pages, id, node)? {
+            Page::Entries(entries) => return Ok(entries.get(key).cloned()),
+            Page::Nodes(nodes) => {
+                let place = id.place(key);
+                (id, node) = (id.child(place), nodes[place]);
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The page with this node; [`UpdateError::Missing`] if it is not at hand.
 pub(super) fn read(pages: &BTreeMap<PageId, Page>, id: PageId, node: [u8; 32]) -> Result<&Page, UpdateError> {
     let page = pages.get(&id).ok_or_else(|| UpdateError::Missing(vec![id]))?;

@@ -66,6 +66,7 @@ impl EventStore for Broken {
     as_it_is! {
         load(stream: &StreamId) -> Vec<StoredEvent>;
         load_tail(stream: &StreamId, since_ms: u64) -> Vec<StoredEvent>;
+        load_from(stream: &StreamId, first_seq: u64, limit: u32) -> Vec<StoredEvent>;
         fetch(places: &[EventRef]) -> Vec<Option<StoredEvent>>;
         private(place: &EventRef) -> PrivatePart;
         by_time(from_ms: u64, to_ms: u64) -> Vec<EventRef>;

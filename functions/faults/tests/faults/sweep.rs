@@ -264,6 +264,7 @@ fn every_call_of_every_port_is_swept() {
     let scenes = run(scenes());
     let made: std::collections::BTreeSet<Call> =
         scenes.iter().flat_map(|scene| &scene.calls).flat_map(|(_, calls, _)| calls).map(|(call, _)| *call).collect();
-    let missing: Vec<&Call> = Call::ALL.iter().filter(|call| !made.contains(call)).collect();
+    // Sealing is off the road of commands, and has a simulation of its own (functions/seal).
+    let missing: Vec<&Call> = Call::ALL.iter().filter(|call| !made.contains(call) && !call.is_sealing()).collect();
     assert!(missing.is_empty(), "never called: {missing:?}");
 }

@@ -153,6 +153,9 @@ impl EventStore for Overtaken {
     async fn load_tail(&self, stream: &StreamId, since_ms: u64) -> Result<Vec<StoredEvent>, StoreError> {
         self.0.load_tail(stream, since_ms).await
     }
+    async fn load_from(&self, stream: &StreamId, first_seq: u64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        self.0.load_from(stream, first_seq, limit).await
+    }
     async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
         self.0.fetch(places).await
     }

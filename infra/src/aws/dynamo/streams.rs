@@ -136,6 +136,28 @@ impl EventStore for DynamoStore {
         Ok(newest_first)
     }
 
+    async fn load_from(&self, stream: &StreamId, first_seq: u64, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        let (mut events, mut start) = (Vec::new(), None);
+        let wanted = limit as usize;
+        while events.len() < wanted {
+            let call = self.client.query().table_name(self.events()?).consistent_read(true);
+            let call = call.key_condition_expression("#stream = :stream AND seq >= :first");
+            let call = call.expression_attribute_names("#stream", "stream").projection_expression("seq, body");
+            let call = call.expression_attribute_values(":stream", text(stream.to_string()));
+            let call = call.expression_attribute_values(":first", number(first_seq));
+            let call = call.limit(i32::try_from(wanted - events.len()).unwrap_or(i32::MAX));
+            let page = call.set_exclusive_start_key(start).send().await.map_err(|error| failed(&error))?;
+            for mut item in page.items.unwrap_or_default() {
+                events.push(stored(*stream, &mut item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(events)
+    }
+
     async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
         // DynamoDB refuses a batch that names an item twice.
         let distinct: Vec<EventRef> = places.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
