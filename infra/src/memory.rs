@@ -35,7 +35,7 @@ use serde_json::Value;
 use crate::ports::{Clock, KeyItem, StoreError, Workflow};
 
 pub use blobs::HttpAnswer;
-pub use cut::CutOff;
+pub use cut::{CutOff, Landing};
 
 /// What the clock of a new twin says: 2026-11-23T00:00:00Z.
 pub const START_MS: u64 = 1_795_392_000_000;

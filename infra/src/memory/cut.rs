@@ -1,7 +1,9 @@
-//! Batches that break off. On AWS three calls of the ports are several, or one that may take effect in part: `Index::add` and `Index::remove` (BatchWriteItem,
-//! 25 at a time), and `Blobs::abort_uploads` (one call for each upload). Here a test says where the next of them breaks.
+//! Batches that land in part. On AWS three calls of the ports are several: `Index::add` and `Index::remove` write their entries 16 at a time, each by itself and
+//! in any order; `Blobs::abort_uploads` aborts one upload after the other. Here a test says what of the next one lands.
 //!
-//! Everything else on the ports that writes is one call, or a transaction.
+//! Whatever else writes is one call, or a transaction; the sealer's ports are not here yet.
+
+use std::ops::Range;
 
 use super::MemoryVault;
 use crate::ports::StoreError;
@@ -11,27 +13,41 @@ use crate::ports::StoreError;
 #[error("a test cut the batch")]
 pub struct CutOff;
 
-/// Where the next batch breaks, and where those before did.
+/// What of a batch lands; never the whole of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landing {
+    /// The first.
+    First,
+    /// All but the first.
+    Rest,
+}
+
+/// What lands of the next batch, and how it was with those before.
 #[derive(Clone, Default)]
 pub(super) struct Cut {
-    next: Option<usize>,
+    next: Option<Landing>,
     done: Vec<(usize, usize)>,
 }
 
 impl Cut {
-    /// How many of a batch take effect, and whether it fails after them.
-    pub(super) fn meet(&mut self, len: usize) -> (usize, Result<(), StoreError>) {
-        let Some(most) = self.next.take() else { return (len, Ok(())) };
-        let landing = most.min(len.saturating_sub(1));
-        self.done.push((landing, len));
-        (landing, Err(StoreError::Unavailable { service: "the twin in memory", source: Box::new(CutOff) }))
+    /// Which of a batch take effect, and whether it fails after them.
+    pub(super) fn meet(&mut self, len: usize) -> (Range<usize>, Result<(), StoreError>) {
+        let lands = match self.next.take() {
+            None => return (0..len, Ok(())),
+            // Of one, none: it would be the whole.
+            Some(_) if len < 2 => 0..0,
+            Some(Landing::First) => 0..1,
+            Some(Landing::Rest) => 1..len,
+        };
+        self.done.push((lands.len(), len));
+        (lands, Err(StoreError::Unavailable { service: "the twin in memory", source: Box::new(CutOff) }))
     }
 }
 
 impl MemoryVault {
-    /// The next batch fails when its first `most` have taken effect; never the whole of it does.
-    pub fn cut_next(&self, most: usize) {
-        self.world().cut.next = Some(most);
+    /// The next batch fails when this much of it has taken effect.
+    pub fn cut_next(&self, landing: Landing) {
+        self.world().cut.next = Some(landing);
     }
 
     /// Of each batch that was cut, how many took effect, and how many it had.

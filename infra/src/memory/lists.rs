@@ -10,7 +10,7 @@ impl Index for MemoryVault {
     async fn add(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         let mut world = self.world();
         let (landing, outcome) = world.cut.meet(entries.len());
-        for (list, entry) in &entries[..landing] {
+        for (list, entry) in &entries[landing] {
             world.index.insert((list_name(list), moment(entry.at_ms, entry.event)), entry.version);
         }
         outcome
@@ -19,7 +19,7 @@ impl Index for MemoryVault {
     async fn remove(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         let mut world = self.world();
         let (landing, outcome) = world.cut.meet(entries.len());
-        for (list, entry) in &entries[..landing] {
+        for (list, entry) in &entries[landing] {
             world.index.remove(&(list_name(list), moment(entry.at_ms, entry.event)));
         }
         outcome

@@ -114,7 +114,7 @@ impl MemoryVault {
         let ours: Vec<u64> = ours.take(MAX_ABORTED + 1).collect();
         let count = ours.len().min(MAX_ABORTED);
         let (landing, outcome) = world.cut.meet(count);
-        for number in &ours[..landing] {
+        for number in &ours[landing] {
             world.uploads.remove(number);
         }
         outcome.map(|()| Aborted { count, more: ours.len() > count })

@@ -52,9 +52,11 @@ pub async fn a_cursor_that_is_not_ours_gives_the_first_page(subject: &impl Subje
     let list = IndexList::Records;
     index.add(&[(list.clone(), entry(1)), (list.clone(), entry(2)), (list.clone(), entry(3))]).await.expect("adds");
     let at = async |cursor: Option<&str>| index.page(&list, cursor, 2).await.expect("a page");
-    let first = answered("the first page", async || at(None).await, |page| {
-        page.items == [entry(3), entry(2)] && page.next.is_some()
-    })
+    let first = answered(
+        "the first page",
+        async || at(None).await,
+        |page| page.items == [entry(3), entry(2)] && page.next.is_some(),
+    )
     .await;
     let next = first.next.clone().expect("there is more");
     assert!(!next.contains(&id(2).to_string()), "a cursor is opaque");

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
     Aborted, Append, BlobHead, Blobs, Clock, Completion, DataKeyOpener, DataKeyPair, DataKeys, Due, EventStore, Index,
     IndexEntry, IndexList, KeyContext, KeyTable, LogKey, Page, Part, PartsUpload, Presigned, SearchKeyVault,
@@ -104,7 +104,7 @@ impl Index for Broken {
         match self.defect {
             Defect::NoIndex => Ok(()),
             Defect::FirstIsAll => {
-                self.vault.cut_next(1);
+                self.vault.cut_next(Landing::First);
                 self.vault.add(entries).await.or(Ok(()))
             }
             _ => self.vault.add(entries).await,

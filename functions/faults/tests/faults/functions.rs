@@ -42,6 +42,8 @@ async fn invocation<T>(name: &str, work: impl Future<Output = T> + Send) -> T {
     DOING.scope(name.to_owned(), logs::invocation(work)).await
 }
 
+/// What the sweeper's runs are called.
+pub const SWEEPER: &str = "(sweeper)";
 /// How long an announced body is waited for.
 pub const UPLOAD_MS: u64 = 3_600_000;
 /// How long a request waits for a decision.
@@ -180,7 +182,7 @@ impl<P: Ports> Functions<P> {
 
     /// A minute is over.
     pub async fn sweep(&self) -> Result<Report, SweepFailed> {
-        invocation("(sweeper)", Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run()).await
+        invocation(SWEEPER, Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run()).await
     }
 }
 

@@ -3,7 +3,7 @@
 use chartseal_events::command::OperatorAdd;
 use chartseal_events::{Bytes, EventRef, Hash};
 use chartseal_infra::faulty::{Call, Deed, Fault};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::Clock as _;
 use ed25519_dalek::SigningKey;
 
@@ -36,10 +36,10 @@ pub enum Kind {
     SlowToAll,
     /// It succeeds and is slow: the same bytes, the consumer and the sweeper are done before it lands, and again before its answer is there.
     SlowBothWays,
-    /// A batch breaks off after its first.
+    /// Of a batch, the first lands, and it fails.
     FirstOfBatch,
-    /// A batch breaks off before its last.
-    MostOfBatch,
+    /// Of a batch, all but the first land, and it fails.
+    RestOfBatch,
 }
 
 impl Kind {
@@ -56,23 +56,21 @@ impl Kind {
         Self::SlowToAll,
         Self::SlowBothWays,
         Self::FirstOfBatch,
-        Self::MostOfBatch,
+        Self::RestOfBatch,
     ];
 
     /// Whether it is worth trying on this call: a read that lands late has landed nowhere.
     pub const fn suits(self, call: Call) -> bool {
         match self {
             Self::LateAtOnce | Self::LateSoon | Self::LateAtTheEnd => call.writes(),
-            Self::FirstOfBatch | Self::MostOfBatch => {
-                matches!(call, Call::AddEntries | Call::RemoveEntries | Call::AbortUploads)
-            }
+            Self::FirstOfBatch | Self::RestOfBatch => call.is_batch(),
             _ => true,
         }
     }
 
     /// Whether it breaks batches alone.
     pub const fn is_in_part(self) -> bool {
-        matches!(self, Self::FirstOfBatch | Self::MostOfBatch)
+        matches!(self, Self::FirstOfBatch | Self::RestOfBatch)
     }
 
     pub fn fault(self, rival: &Rival) -> Fault {
@@ -88,8 +86,8 @@ impl Kind {
             Self::SlowToItself => Fault::Slow(Box::pin(async {}), rival.itself()),
             Self::SlowToAll => Fault::Slow(Box::pin(async {}), rival.all()),
             Self::SlowBothWays => Fault::Slow(rival.everybody(), rival.everybody()),
-            Self::FirstOfBatch => Fault::InPart(rival.cut(1)),
-            Self::MostOfBatch => Fault::InPart(rival.cut(usize::MAX)),
+            Self::FirstOfBatch => Fault::InPart(rival.cut(Landing::First)),
+            Self::RestOfBatch => Fault::InPart(rival.cut(Landing::Rest)),
         }
     }
 }
@@ -133,9 +131,9 @@ impl Rival {
         })
     }
 
-    fn cut(&self, most: usize) -> Deed {
+    fn cut(&self, landing: Landing) -> Deed {
         let vault = self.vault.clone();
-        Box::pin(async move { vault.cut_next(most) })
+        Box::pin(async move { vault.cut_next(landing) })
     }
 
     fn all(&self) -> Deed {
