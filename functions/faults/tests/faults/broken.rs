@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
+use chartseal_infra::layout::list_name;
 use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
     Aborted, Append, BlobHead, Blobs, Clock, Completion, DataKeyOpener, DataKeyPair, DataKeys, Due, EventStore, Index,
@@ -43,6 +44,10 @@ pub enum Defect {
     NoAbort,
     /// A batch of index entries breaks off after its first, and it says that all is done.
     FirstIsAll,
+    /// Where the first of a batch of index entries is there, all are taken to be there.
+    TrustsTheFirst,
+    /// Where the last is, they are.
+    TrustsTheLast,
     /// Objects are not deleted.
     NoDelete,
 }
@@ -52,6 +57,15 @@ pub enum Defect {
 pub struct Broken {
     pub vault: MemoryVault,
     pub defect: Defect,
+}
+
+impl Broken {
+    fn is_there(&self, entry: Option<&(IndexList, IndexEntry)>) -> bool {
+        entry.is_some_and(|(list, entry)| {
+            let index = self.vault.index();
+            index.get(&list_name(list)).is_some_and(|entries| entries.contains(entry))
+        })
+    }
 }
 
 macro_rules! as_it_is {
@@ -107,6 +121,8 @@ impl Index for Broken {
                 self.vault.cut_next(Landing::First);
                 self.vault.add(entries).await.or(Ok(()))
             }
+            Defect::TrustsTheFirst if self.is_there(entries.first()) => Ok(()),
+            Defect::TrustsTheLast if self.is_there(entries.last()) => Ok(()),
             _ => self.vault.add(entries).await,
         }
     }

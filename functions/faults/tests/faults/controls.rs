@@ -11,7 +11,7 @@ use chartseal_http::Answer;
 use chartseal_http::testing::Wallet;
 use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{Call, Deed, Fault, Faulty, Plan};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
     Blobs as _, Due, EventStore as _, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _, Workflow as _,
 };
@@ -113,6 +113,11 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
     ("a body is gone", Invariant::Body, |world| {
         let head = now(world.vault.head(&body(world))).expect("memory").expect("there");
         now(world.vault.delete(&body(world), &head.version_id)).expect("memory");
+    }),
+    ("a name in an event", Invariant::Words, |world| {
+        forgotten(world);
+        world.known.commands.clear();
+        edit(world, place(scan(world), 1), |body| body.replacen('{', "{\"name\":\"Zacharias\",", 1));
     }),
     ("a name in an address", Invariant::Words, |world| {
         world.cast.calls.get_mut("v1").expect("a call").url.push_str("&name=Zacharias");
@@ -285,6 +290,37 @@ fn a_store_with_a_defect_is_noticed() {
         NoAbort: Orphans;
         NoDelete: Orphans;
     }
+}
+
+/// A batch of index entries lands in part and comes again, on a store that takes one of them for all.
+#[test]
+fn a_batch_that_is_trusted_by_one_of_its_entries_is_noticed() {
+    let told = |defect, landing| run(told_in_part(defect, landing)).map_err(|breach| breach.invariant);
+    assert_eq!(told(Defect::TrustsTheFirst, Landing::First), Err(Invariant::Index));
+    assert_eq!(told(Defect::TrustsTheLast, Landing::Rest), Err(Invariant::Index));
+    // Each is found by its own kind alone, so both are needed.
+    assert_eq!(told(Defect::TrustsTheFirst, Landing::Rest), Ok(()));
+    assert_eq!(told(Defect::TrustsTheLast, Landing::First), Ok(()));
+}
+
+async fn told_in_part(defect: Defect, landing: Landing) -> Result<(), Breach> {
+    let mut world = World::told(Some("ann has terms evaluated")).await;
+    let group = story().into_iter().find(|group| group.name == "ann creates a record").expect("a group");
+    let sent = world.prepare(&group);
+    let (plan, vault) = (Plan::default(), world.vault.clone());
+    plan.fail_next(Call::AddEntries, Fault::InPart(Box::pin(async move { vault.cut_next(landing) })));
+    let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> = match defect {
+        Defect::TrustsTheFirst => |vault, plan| trusting(vault, plan, Defect::TrustsTheFirst),
+        _ => |vault, plan| trusting(vault, plan, Defect::TrustsTheLast),
+    };
+    let how = How { ports, plan, hints: Hints::Delivered, patience: 2, rounds: ROUNDS, faulty_rounds: 1 };
+    world.go(&group, sent.as_ref(), &how).await?;
+    assert_eq!(world.vault.cut_batches(), [(1, 2)], "a new record is in two lists");
+    check(&mut world)
+}
+
+fn trusting(vault: &MemoryVault, plan: &Plan, defect: Defect) -> Faulty<Broken> {
+    Faulty::with(Broken { vault: vault.clone(), defect }, plan.clone())
 }
 
 /// An append that is not conditional loses the quicker one's event, which was answered.
