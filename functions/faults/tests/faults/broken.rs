@@ -48,6 +48,8 @@ pub enum Defect {
     TrustsTheFirst,
     /// Where the last is, they are.
     TrustsTheLast,
+    /// Where some uploads of a key are aborted, all are taken to be.
+    AbortsOnce,
     /// Objects are not deleted.
     NoDelete,
 }
@@ -159,7 +161,8 @@ impl Blobs for Broken {
     }
 
     async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
-        if self.defect == Defect::NoAbort {
+        let aborted_once = self.vault.cut_batches().iter().any(|(landed, _)| *landed > 0);
+        if self.defect == Defect::NoAbort || (self.defect == Defect::AbortsOnce && aborted_once) {
             return Ok(Aborted { count: 0, more: false });
         }
         self.vault.abort_uploads(key).await

@@ -153,7 +153,7 @@ pub fn never_uploaded() -> Vec<Group> {
                 announced(cast, json, "given up");
             },
         ),
-        // Two uploads, of which she completes none: the sweeper aborts both at once.
+        // Two uploads, of which she completes none. They are waited for longer: when grants come to their ends (`access`), the sweeper aborts both at once.
         call(
             "ann begins to send them",
             "POST /records/{id}/upload/parts",
@@ -161,7 +161,7 @@ pub fn never_uploaded() -> Vec<Group> {
             nothing,
         ),
         call("ann begins again", "POST /records/{id}/upload/parts", |cast| parts(cast, "given up", None), nothing),
-        outside("their time is over", |vault, _| vault.advance(UPLOAD_MS)),
+        outside("its time is over", |vault, _| vault.advance(UPLOAD_MS)),
         outside("it was under way, and arrives", |vault, cast| arrive(vault, cast, ("note", 2, "lost"))),
     ]
 }
