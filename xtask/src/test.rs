@@ -28,7 +28,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 /// The same, with variables that tell the tests more.
 pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<(), Failure> {
     let started = Instant::now();
+    let whole = asks_for_nothing(arguments, variables);
     let (workspace, binaries) = stack::prepare()?;
+    if whole {
+        build()?;
+    }
     let local = root().join(".local");
     remove_left_behind(&local, Path::new("/proc"));
     let folder = local.join(format!("{FOLDER}{}", std::process::id()));
@@ -41,17 +45,14 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     let place = image.map_or_else(String::new, |image| format!(", in a container of {}", image.name()));
     println!("tests share the stack at {}{place}", running.endpoint().url);
 
-    // The bound is on a whole run where this machine does all: not on one that is filtered, watched, or in a container.
-    let embedded = running.emulator().is_some() && !in_container;
-    let bounded = embedded && arguments.is_empty() && variables.is_empty();
-    let built = if bounded { build() } else { Ok(()) };
+    // The bound is on a run where this machine does all: not in a container, and not on an emulator that somebody else has started.
+    let bounded = whole && running.emulator().is_some() && !in_container;
     let tested = Instant::now();
     // One run tells of every program that fails.
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(arguments).envs(variables.iter().cloned()).env(STACK_FILE, &file);
-    let outcome = built.and_then(|()| {
-        shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program")
-    });
+    let outcome =
+        shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program");
     let outcome = outcome.and_then(|()| if in_container && arguments.is_empty() { holder() } else { Ok(()) });
     let took = tested.elapsed();
 
@@ -59,9 +60,13 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     drop(running);
     // The folder holds keys of a vault that is gone.
     let _ = fs::remove_dir_all(&folder);
-    let (tests, whole) = (took.as_secs_f64(), started.elapsed().as_secs_f64());
-    println!("tests took {tests:.1} s, {whole:.1} s with build and stack");
+    println!("tests took {:.1} s, {:.1} s with build and stack", took.as_secs_f64(), started.elapsed().as_secs_f64());
     outcome.and_then(|()| if bounded { in_time(took) } else { Ok(()) })
+}
+
+/// Whether a run is of every test, in the usual way: with a filter, `--nocapture` or anything else it may take as long as it likes.
+fn asks_for_nothing(arguments: &[String], variables: &[(&str, String)]) -> bool {
+    arguments.is_empty() && variables.is_empty()
 }
 
 /// Builds every test program, so that the bound on the run is none on the compiler. Examples in comments are built by rustdoc, as they run.
@@ -105,6 +110,16 @@ fn remove_left_behind(local: &Path, processes: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_run_that_asks_for_nothing_is_bounded() {
+        assert!(asks_for_nothing(&[], &[]));
+        for asked in [&["--test", "stories"][..], &["--", "--nocapture"], &["storm"]] {
+            let asked: Vec<String> = asked.iter().map(|argument| (*argument).to_owned()).collect();
+            assert!(!asks_for_nothing(&asked, &[]), "{asked:?}");
+        }
+        assert!(!asks_for_nothing(&[], &[("CHARTSEAL_SEED", "7".to_owned())]));
+    }
 
     #[test]
     fn a_run_that_takes_too_long_fails() {
