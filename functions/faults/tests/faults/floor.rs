@@ -28,7 +28,7 @@ const IN_BATCHES: [&str; 2] = ["(consumer)", SWEEPER];
 fn least(whose: &str, kind: Kind) -> usize {
     match kind {
         Kind::LateAtOnce | Kind::LateSoon | Kind::LateAtTheEnd => usize::from(!READS.contains(&whose)),
-        _ if kind.is_in_part() => usize::from(IN_BATCHES.contains(&whose)),
+        _ if kind.is_in_part() => 4 * usize::from(IN_BATCHES.contains(&whose)),
         _ if whose == "GET /healthz" => 1,
         _ => 2,
     }
