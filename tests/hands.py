@@ -147,6 +147,14 @@ def invocations(q):
     return found
 
 
+def cut_short(q):
+    """How many invocations of each function left no line of its own."""
+    counts = {name: 0 for name in q["functions"]}
+    for invocation in invocations(q):
+        counts[invocation["function"]] += not invocation["lines"]
+    return counts
+
+
 def in_the_open(q):
     text = [item["body"]["B"].decode() for item in items(q["events"])]
     text += [item["stream"]["S"] for item in items(q["events"])]
@@ -206,6 +214,20 @@ def hints(q):
             (client("events").enable_rule if q["on"] else client("events").disable_rule)(Name=rule)
 
 
+def forget_stream(q):
+    """Deletes a function's one event source mapping; gives what is needed to make it again."""
+    service = client("lambda")
+    [mapping] = service.list_event_source_mappings(FunctionName=q["function"])["EventSourceMappings"]
+    service.delete_event_source_mapping(UUID=mapping["UUID"])
+    kept = ("EventSourceArn", "BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "FilterCriteria", "FunctionResponseTypes",
+            "BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "DestinationConfig")
+    return {name: mapping[name] for name in kept if mapping.get(name) is not None} | {"FunctionName": q["function"]}
+
+
+def recall_stream(q):
+    client("lambda").create_event_source_mapping(StartingPosition="LATEST", **q["mapping"])
+
+
 def credentials(q):
     """Temporary credentials of a new role with this policy and nothing else."""
     role, trust = q["role"], {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -230,6 +252,9 @@ DEEDS = {
     "begin-upload": lambda q: client("s3").create_multipart_upload(Bucket=q["bucket"], Key=q["key"])["UploadId"],
     "credentials": credentials,
     "hints": hints,
+    "forget-stream": forget_stream,
+    "recall-stream": recall_stream,
+    "cut-short": cut_short,
     "together": together,
     "inventory": inventory,
     "forge-event": forge_event,

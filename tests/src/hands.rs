@@ -1,5 +1,6 @@
 //! Hands behind the vault's back: what only an administrator of the cloud account can do. The stories use them to look, and to do harm.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -30,6 +31,10 @@ pub struct Attempt {
     /// Whether the deployed role was allowed it.
     pub allowed: bool,
 }
+
+/// An event source mapping that is gone.
+#[derive(Debug)]
+pub struct Forgotten(Value);
 
 impl Hands<'_> {
     /// Does one thing (`tests/hands.py` lists them) and returns what came of it.
@@ -90,6 +95,16 @@ impl Hands<'_> {
     pub fn hints(self, functions: &[&str], on: bool) {
         let functions: Vec<&String> = functions.iter().map(|name| &self.0.outputs.functions[*name]).collect();
         self.act(&json!({"do": "hints", "functions": functions, "on": on}));
+    }
+
+    /// Deletes what gives a function the events table's stream: what is written now, it never hears of.
+    pub fn forget_stream(self, function: &str) -> Forgotten {
+        Forgotten(self.act(&json!({"do": "forget-stream", "function": self.0.outputs.functions[function]})))
+    }
+
+    /// Gives it back, from the latest record on.
+    pub fn recall_stream(self, forgotten: &Forgotten) {
+        self.act(&json!({"do": "recall-stream", "mapping": forgotten.0}));
     }
 
     /// How many items each table has, and how many object versions the bucket.
@@ -184,6 +199,19 @@ impl Hands<'_> {
     pub fn invocations(self) -> Vec<Invocation> {
         let invocations = self.act(&json!({"do": "invocations", "functions": self.0.outputs.functions}));
         serde_json::from_value(invocations).expect("invocations")
+    }
+
+    /// The same of one function.
+    pub fn invocations_of(self, function: &str) -> Vec<Invocation> {
+        let physical = &self.0.outputs.functions[function];
+        let invocations = self.act(&json!({"do": "invocations", "functions": {function: physical}}));
+        serde_json::from_value(invocations).expect("invocations")
+    }
+
+    /// How many invocations of each function began and left no line: its process died in the middle of them, or before it had started.
+    pub fn cut_short(self) -> BTreeMap<String, u64> {
+        let counts = self.act(&json!({"do": "cut-short", "functions": self.0.outputs.functions}));
+        serde_json::from_value(counts).expect("counts")
     }
 
     /// Everything that anybody without a right to private values could come to see: bodies of events, names and metadata of objects, names, inputs
