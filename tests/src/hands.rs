@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chartseal_local::Endpoint;
@@ -167,6 +168,24 @@ impl Hands<'_> {
         self.act(&json!({"do": "invoke", "function": name, "payload": payload}))
     }
 
+    /// Deploys a program as a function that is no part of the stack. It has the role of one that can do next to nothing.
+    pub fn put_function(self, name: &str, program: &Path, variables: &Value, timeout_s: u64) {
+        let like = &self.0.outputs.functions["healthz"];
+        self.act(&json!({"do": "put-function", "name": name, "program": program, "like": like, "variables": variables, "timeout_s": timeout_s}));
+    }
+
+    /// An HTTP API before a function that is no part of the stack; its address.
+    pub fn put_api(self, name: &str) -> String {
+        let id = self.act(&json!({"do": "put-api", "function": name}));
+        format!("{}/_aws/execute-api/{}/$default", self.0.endpoint.url, id.as_str().expect("an id"))
+    }
+
+    /// Invokes a function that is no part of the stack: the kind of error, if it is one, and what came.
+    pub fn call(self, name: &str, payload: &Value) -> (Option<String>, String) {
+        let given = self.act(&json!({"do": "call", "function": name, "payload": payload}));
+        (given["error"].as_str().map(str::to_owned), given["payload"].as_str().expect("text").to_owned())
+    }
+
     /// What a function's role may do of a list of `[service, operation, arguments]`: true or false for each.
     pub fn may(self, function: &str, attempts: &Value) -> Vec<bool> {
         let name = &self.0.outputs.functions[function];
@@ -203,12 +222,16 @@ impl Hands<'_> {
 
     /// The same of one function.
     pub fn invocations_of(self, function: &str) -> Vec<Invocation> {
-        let physical = &self.0.outputs.functions[function];
+        self.invocations_as(function, &self.0.outputs.functions[function])
+    }
+
+    /// The same of a function by the name that Lambda has for it.
+    pub fn invocations_as(self, function: &str, physical: &str) -> Vec<Invocation> {
         let invocations = self.act(&json!({"do": "invocations", "functions": {function: physical}}));
         serde_json::from_value(invocations).expect("invocations")
     }
 
-    /// How many invocations of each function began and left no line: its process died in the middle of them, or before it had started.
+    /// How many invocations of each function began, and no line anywhere is theirs: its process died in the middle of them, or before it had started.
     pub fn cut_short(self) -> BTreeMap<String, u64> {
         let counts = self.act(&json!({"do": "cut-short", "functions": self.0.outputs.functions}));
         serde_json::from_value(counts).expect("counts")

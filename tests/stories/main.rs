@@ -7,6 +7,7 @@ mod large_records;
 mod lies;
 mod mischief;
 mod official_sdk;
+mod panics;
 mod races;
 mod refusals;
 mod roles;
