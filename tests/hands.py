@@ -1,5 +1,6 @@
 """What only an administrator of the account can do: one question as JSON on standard input, the answer as JSON on standard output."""
 
+import datetime
 import io
 import json
 import pathlib
@@ -82,6 +83,27 @@ def execution(q):
         return client("stepfunctions").describe_execution(executionArn=arn)["status"]
     except botocore.exceptions.ClientError as error:
         return error.response["Error"]["Code"]
+
+
+def start_execution(q):
+    return client("stepfunctions").start_execution(stateMachineArn=q["machine"], name=q["name"], input=json.dumps(q["input"]))["executionArn"]
+
+
+def decide_task(q):
+    """Tells a task that waits that it is approved, for so many seconds from now."""
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=q["seconds"])
+    output = {"decision": "approved", "until": until.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    client("stepfunctions").send_task_success(taskToken=q["token"], output=json.dumps(output))
+
+
+def passed(q):
+    """How an execution stands, with the states that it came to and when it did, in seconds since it began."""
+    service = client("stepfunctions")
+    described = service.describe_execution(executionArn=q["execution"])
+    pages = service.get_paginator("get_execution_history").paginate(executionArn=q["execution"])
+    entered = [event for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
+    since = lambda event: (event["timestamp"] - described["startDate"]).total_seconds()
+    return {"status": described["status"], "states": [(event["stateEnteredEventDetails"]["name"], since(event)) for event in entered]}
 
 
 def invoke(q):
@@ -307,6 +329,9 @@ DEEDS = {
     "uploads": uploads,
     "complete": complete,
     "execution": execution,
+    "start-execution": start_execution,
+    "decide-task": decide_task,
+    "passed": passed,
     "invoke": invoke,
     "invoke-all": invoke_all,
     "may": may,

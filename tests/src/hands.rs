@@ -162,6 +162,33 @@ impl Hands<'_> {
         status.as_str().expect("a status").to_owned()
     }
 
+    /// Starts an execution of the approval workflow by hand; its ARN.
+    pub fn start_execution(self, name: &str, input: &Value) -> String {
+        let machine = self.0.output("ApprovalWorkflow");
+        let arn = self.act(&json!({"do": "start-execution", "machine": machine, "name": name, "input": input}));
+        arn.as_str().expect("an ARN").to_owned()
+    }
+
+    /// The token that a request's execution waits with, or waited with.
+    pub fn task_token(self, request: &str) -> Option<String> {
+        let place = format!("task/{request}");
+        let items = self.items("WorkTable");
+        let item = items.iter().find(|item| item["item"]["S"] == *place)?;
+        Some(item["value"]["S"].as_str().expect("a token").to_owned())
+    }
+
+    /// Tells the execution that waits with this token that the request is approved, for so many seconds.
+    pub fn approve_task(self, token: &str, seconds: u64) {
+        self.act(&json!({"do": "decide-task", "token": token, "seconds": seconds}));
+    }
+
+    /// How an execution stands, and the states that it came to, each with when it did, in seconds since it began.
+    pub fn passed(self, execution: &str) -> (String, Vec<(String, f64)>) {
+        let passed = self.act(&json!({"do": "passed", "execution": execution}));
+        let states = serde_json::from_value(passed["states"].clone()).expect("states");
+        (passed["status"].as_str().expect("a status").to_owned(), states)
+    }
+
     /// Invokes a function.
     pub fn invoke(self, function: &str, payload: &Value) -> Value {
         let name = &self.0.outputs.functions[function];

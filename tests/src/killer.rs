@@ -45,12 +45,11 @@ impl Chance {
 /// Whom to kill, when, and how many.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a> {
-    /// The functions, each with how often it is hit at most.
+    /// The functions, each with how often it is hit at most, and at most half of that while it waits: on a busy machine a call can take longer than the
+    /// next kill, and clients do not try for ever.
     pub functions: &'a [(&'a str, u64)],
     /// How far apart, at most; the moment is random.
     pub pause: Duration,
-    /// How many in all: on a busy machine a call can take longer than the next kill, and clients do not try for ever.
-    pub most: u64,
     /// Gives the moments again.
     pub seed: u64,
 }
@@ -99,19 +98,13 @@ impl<'scope> Killer<'scope> {
             limits: orders.functions.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect(),
             chance: Chance(orders.seed),
         };
-        let (pause_ms, most) = (u64::try_from(orders.pause.as_millis()).unwrap_or(u64::MAX), orders.most);
-        Self { shared, thread: scope.spawn(move || hunt.run(pause_ms, most)) }
+        let pause_ms = u64::try_from(orders.pause.as_millis()).unwrap_or(u64::MAX);
+        Self { shared, thread: scope.spawn(move || hunt.run(pause_ms)) }
     }
 
     /// How often each function was hit so far.
     pub fn hits(&self) -> BTreeMap<String, Hits> {
         self.shared.hits()
-    }
-
-    /// Whether each of these functions was hit at work at least so often.
-    pub fn has_hit(&self, functions: &[(&str, u64)]) -> bool {
-        let hits = self.hits();
-        functions.iter().all(|(name, least)| hits.get(*name).is_some_and(|hits| hits.at_work >= *least))
     }
 
     /// Stops; gives how often each function was hit.
@@ -130,16 +123,14 @@ struct Hunt {
 }
 
 impl Hunt {
-    fn run(mut self, pause_ms: u64, most: u64) {
-        let mut killed = 0;
-        while killed < most && !self.shared.stop.load(Ordering::Relaxed) {
+    fn run(mut self, pause_ms: u64) {
+        while !self.shared.stop.load(Ordering::Relaxed) {
             // Not a wait for anything: the moment is what is random.
             thread::sleep(Duration::from_millis(1 + self.chance.below(pause_ms)));
             let Some((pid, at_work)) = self.choose() else { continue };
             let Some(process) = self.herd.known.remove(&pid) else { continue };
             // It may have ended by itself.
             if Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok()) {
-                killed += 1;
                 let mut hits = self.shared.hits.lock().unwrap_or_else(PoisonError::into_inner);
                 let of_function = hits.entry(process.function).or_default();
                 of_function.killed += 1;
@@ -168,7 +159,11 @@ impl Hunt {
                 return Some((*pid, true));
             }
             if waited {
-                let idle: Vec<_> = self.herd.known.iter().filter(|(_, process)| is_prey(&process.function)).collect();
+                let may_wait =
+                    |function: &String| 2 * (of(function).killed - of(function).at_work) < self.limits[function];
+                let is_idle_prey = |function: &String| is_prey(function) && may_wait(function);
+                let idle = self.herd.known.iter().filter(|(_, process)| is_idle_prey(&process.function));
+                let idle: Vec<_> = idle.collect();
                 let which = usize::try_from(self.chance.below(idle.len() as u64)).ok()?;
                 return idle.get(which).map(|(pid, _)| (**pid, false));
             }

@@ -15,3 +15,4 @@ mod silence;
 mod storm;
 mod uploads;
 mod uploads_in_parts;
+mod workflow;
