@@ -63,15 +63,18 @@ fn an_execution_goes_to_the_end_of_a_grant_with_and_without_a_trace() {
     let trace = Id::from_parts(1, [0x5a; 10]).to_string();
     // As the vault starts it: each task is given the trace, the last one, too.
     let (states, lines) = run(&people, &json!({ "trace": trace }));
-    assert_eq!(states, [&["HasTrace"][..], &TO_THE_END].concat());
+    let with = [&["HasTrace"][..], &TO_THE_END].concat();
+    assert_eq!(states, with);
     for task in ["verify", "await", "wait-over"] {
         let is_told = |line: &&Line| line.text("operation") == task && line.is_about(&trace);
         assert_eq!(lines.iter().filter(is_told).count(), 1, "{task}: {lines:#?}");
     }
-    // As functions started it before there was one; and as they do for an event without a command.
+    // As functions started it before there was one; and as they do for an event without a command. The emulator takes a path to nothing for null, where AWS
+    // ends the execution: so the way around it must be seen to be taken.
+    let without = [&["HasTrace", "WithoutTrace"][..], &TO_THE_END].concat();
     for input in [json!({}), json!({ "trace": null })] {
         let (states, lines) = run(&people, &input);
-        assert!(states.ends_with(&TO_THE_END.map(str::to_owned)), "{states:?}");
+        assert!(states == without || (input != json!({}) && states == with), "{input}: {states:?}");
         let over: Vec<_> = lines.iter().filter(|line| line.text("operation") == "wait-over").collect();
         assert!(over.len() == 1 && over[0].text("outcome") == "ok", "{lines:#?}");
         assert!(!lines.iter().any(|line| line.is_about(&trace)), "{lines:#?}");
