@@ -37,12 +37,12 @@ fn run(people: &[Hospital; 2], more: &Value) -> (Vec<String>, Vec<Line>) {
     hands.approve_task(&token_after(Some(&of_vault)), GRANT_S);
     let began = Instant::now();
     let states = loop {
-        let (status, states) = hands.passed(&execution);
+        let (status, passed) = hands.passed(&execution);
         if status != "RUNNING" {
-            assert_eq!(status, "SUCCEEDED", "{states:?}");
-            break states;
+            assert_eq!(status, "SUCCEEDED", "{passed:?}");
+            break passed;
         }
-        assert!(began.elapsed() < PATIENCE, "{states:?}");
+        assert!(began.elapsed() < PATIENCE, "{passed:?}");
     };
     let entered = |name: &str| states.iter().find(|(state, _)| state == name).expect(name).1;
     let waited_s = entered("EndWait") - entered("WaitUntilOver");
