@@ -7,8 +7,8 @@ use chartseal_events::command::OperatorAdd;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::wire::{CommandRequest, Receipt};
 use chartseal_events::{Bytes, Code, Command, EventRef, Hash, Id, StreamId};
-use chartseal_http::{Answer, Cache};
 use chartseal_http::testing::Wallet;
+use chartseal_http::{Answer, Cache};
 use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{Call, Fault, Faulty, Plan};
 use chartseal_infra::memory::MemoryVault;
@@ -217,13 +217,20 @@ fn what_is_released_too_early_is_noticed() {
     let without = vault.fork();
     without.delete_event(stored.at);
     assert_eq!(of(&without, &[Call::Unwrap], &released), Err(Invariant::Release), "opened without its event");
-    let lost = Answer { status: 503, json: "{}".to_owned(), problem: Some(Code::Unavailable), file: None, cache: Cache::Never };
+    let lost = Answer {
+        status: 503,
+        json: "{}".to_owned(),
+        problem: Some(Code::Unavailable),
+        file: None,
+        cache: Cache::Never,
+    };
     assert_eq!(of(&without, &[Call::Append, Call::Unwrap], &lost), Err(Invariant::Release), "whatever was answered");
     assert_eq!(of(&without, &[], &released), Err(Invariant::Release), "an event that is not stored");
     let over = vault.fork();
     over.advance(2 * 3_600_000);
     assert_eq!(of(&over, &[Call::Append, Call::Unwrap], &released), Err(Invariant::Release), "the grant is over");
-    let broken = Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal), file: None, cache: Cache::Never };
+    let broken =
+        Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal), file: None, cache: Cache::Never };
     assert_eq!(of(vault, &[], &broken), Err(Invariant::Answer));
 }
 
