@@ -16,7 +16,7 @@ use crate::output::{self, Output};
 use crate::session::Session;
 
 /// What a proof file's name ends with.
-const PROOF: &str = "proof";
+const PROOF: &str = "tlog-proof";
 
 /// The vault's log: its key, its newest checkpoint.
 #[derive(Debug, Subcommand)]
@@ -56,7 +56,7 @@ pub enum Receipts {
 /// Check proof files with the log's public key and nothing else: no network, no wallet, no account.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The file is a C2SP tlog-proof: other tools can check its inclusion proof too.\n\nExample:\n  chartseal verify --key \"$(cat vault.vkey)\" proofs/*.proof\n\nEnds with 0 when every file proves its event, and with 3 when one does not."
+    after_help = "The file is a C2SP tlog-proof: other tools can check its inclusion proof too.\n\nExample:\n  chartseal verify --key \"$(cat vault.vkey)\" proofs/*.tlog-proof\n\nEnds with 0 when every file proves its event, and with 3 when one does not."
 )]
 pub struct Verify {
     /// The files.
@@ -152,7 +152,7 @@ pub fn verify(arguments: &Verify, output: &Output) -> Answered {
     Ok(json!({ "proofs": done }))
 }
 
-/// `record-01JD...-3.proof`
+/// `record-01JD...-3.tlog-proof`
 fn file_name(place: &EventRef) -> String {
     format!("{}-{}.{PROOF}", place.stream.to_string().replace('/', "-"), place.seq)
 }
