@@ -1,7 +1,11 @@
-//! The tables: streams of events, private values, wrapped keys, the index, the work lists. `template.yaml` makes them; [`Tables`] names them.
+//! The tables: streams of events, private values, wrapped keys, the index, the work lists, the ledger's blocks and what follows from them.
+//! `template.yaml` makes them; [`Tables`] names them.
 
 mod append;
+mod batches;
+mod blocks;
 mod lists;
+mod sealed;
 mod streams;
 mod work;
 
@@ -38,6 +42,10 @@ pub struct Tables {
     pub index: Option<String>,
     /// Work.
     pub work: Option<String>,
+    /// The ledger's blocks.
+    pub blocks: Option<String>,
+    /// What follows from them.
+    pub sealed: Option<String>,
 }
 
 /// A client whose calls are counted.
@@ -45,7 +53,7 @@ pub(super) fn client(config: &SdkConfig) -> Client {
     Client::from_conf(aws_sdk_dynamodb::config::Builder::from(config).interceptor(Counted).build())
 }
 
-/// Event store, key table, index and work lists on DynamoDB.
+/// Event store, key table, index, work lists, blocks and what follows from them on DynamoDB.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
     client: Client,

@@ -17,7 +17,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use chartseal_events::Id;
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, SystemClock, Tables, config_for,
+    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, SystemClock, Tables, config_for,
 };
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::Clock as _;
@@ -109,6 +109,8 @@ impl Subject for Opinion {
     type Opener = KmsDataKeyOpener;
     type SearchKeys = KmsSearchKeys;
     type Log = KmsLogKey;
+    type Signer = KmsLogSigner;
+    type Files = MemoryVault;
     type Workflow = MemoryVault;
 
     fn store(&self) -> &DynamoStore {
@@ -128,6 +130,12 @@ impl Subject for Opinion {
     }
     fn log(&self) -> &KmsLogKey {
         panic!("second opinions have no Ed25519 keys")
+    }
+    fn signer(&self) -> &KmsLogSigner {
+        panic!("second opinions have no Ed25519 keys")
+    }
+    fn files(&self) -> &MemoryVault {
+        panic!("second opinions have no bucket")
     }
     fn workflow(&self) -> &MemoryVault {
         panic!("second opinions have no workflows")
