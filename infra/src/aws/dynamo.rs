@@ -27,6 +27,9 @@ const SERVICE: &str = "DynamoDB";
 /// The first wait of our own repetitions; it doubles.
 const BACKOFF_MS: u64 = 10;
 
+/// DynamoDB's limit on the items of one transaction. (The one on its bytes, 4 MB, is far: of what is put by the hundred, an item has at most 5 KB.)
+const MAX_PUTS: usize = 100;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// The names of the tables. A function knows those that its role may use.
@@ -58,6 +61,7 @@ pub(super) fn client(config: &SdkConfig) -> Client {
 pub struct DynamoStore {
     client: Client,
     tables: Arc<Tables>,
+    puts_per_call: usize,
 }
 
 impl DynamoStore {
@@ -68,7 +72,13 @@ impl DynamoStore {
 
     /// With a client that was made already.
     pub fn with_client(client: Client, tables: Tables) -> Self {
-        Self { client, tables: Arc::new(tables) }
+        Self { client, tables: Arc::new(tables), puts_per_call: MAX_PUTS }
+    }
+
+    /// With fewer puts in a call than DynamoDB takes, for an implementation that takes fewer.
+    #[must_use]
+    pub fn with_puts_per_call(self, puts_per_call: usize) -> Self {
+        Self { puts_per_call: puts_per_call.clamp(1, MAX_PUTS), ..self }
     }
 
     /// Its client, for another store on the same connections.

@@ -20,8 +20,6 @@ use super::{
 use crate::aws::failure::unusable;
 use crate::ports::{LeafPlace, MapPage, PageChange, SealedIndex, StoreError};
 
-/// DynamoDB's limit on the items of one transaction. (The one on its bytes, 4 MB, is far: an item of ours has at most 5 KB.)
-const MAX_PUTS: usize = 100;
 /// Calls at a time.
 const CALLS_AT_ONCE: usize = 4;
 /// How often another transaction on the same items is waited for: another sealer's, which writes the same.
@@ -114,8 +112,9 @@ impl DynamoStore {
     }
 
     async fn put_sealed(&self, puts: &[TransactWriteItem]) -> Result<(), StoreError> {
-        for some in puts.chunks(MAX_PUTS * CALLS_AT_ONCE) {
-            try_join_all(some.chunks(MAX_PUTS).map(|batch| self.put_batch(batch.to_vec()))).await?;
+        let of_call = self.puts_per_call;
+        for some in puts.chunks(of_call * CALLS_AT_ONCE) {
+            try_join_all(some.chunks(of_call).map(|batch| self.put_batch(batch.to_vec()))).await?;
         }
         Ok(())
     }
