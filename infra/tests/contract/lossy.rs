@@ -143,7 +143,7 @@ async fn a_block_whose_answer_is_lost_is_recognised() {
     let next = block_after(Some(&block), AT_MS, 3);
     proxy.lose(usize::MAX);
     assert_eq!(store.put_block(&next).await.expect("it stands there"), Race::Won);
-    let rival = block_after(Some(&block), AT_MS + 1, 3);
+    let rival = block_after(Some(&block), AT_MS + 9, 3);
     assert_eq!(store.put_block(&rival).await.expect("another one stands there"), Race::Lost);
 }
 
