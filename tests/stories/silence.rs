@@ -21,7 +21,17 @@ use planted::Planted;
 
 /// The functions that the HTTP API calls.
 const BEHIND_HTTP: [&str; 11] = [
-    "decide", "download", "healthz", "issue-key", "ledger", "records", "register", "request", "search", "tokens", "uploads",
+    "decide",
+    "download",
+    "healthz",
+    "issue-key",
+    "ledger",
+    "records",
+    "register",
+    "request",
+    "search",
+    "tokens",
+    "uploads",
 ];
 
 /// What a run leaves: what was planted, and the commands to follow.

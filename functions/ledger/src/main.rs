@@ -9,11 +9,8 @@ async fn main() -> Result<(), Error> {
     telemetry::start(env!("CARGO_BIN_NAME"));
 
     let mut env = Environment::of_process();
-    let tables = Tables {
-        blocks: Some(env.text("BLOCKS_TABLE")),
-        sealed: Some(env.text("SEALED_TABLE")),
-        ..Tables::default()
-    };
+    let tables =
+        Tables { blocks: Some(env.text("BLOCKS_TABLE")), sealed: Some(env.text("SEALED_TABLE")), ..Tables::default() };
     let bucket = env.text("LEDGER_BUCKET");
     env.check()?;
 

@@ -102,7 +102,13 @@ pub fn rows() -> Vec<Row> {
         unknown: [OK; 5],
         known: [OK; 7],
     }];
-    rows.extend(LEDGER.map(|operation| Row { operation, on: On::Vault, access: Access::Anyone, unknown: [OK; 5], known: [OK; 7] }));
+    rows.extend(LEDGER.map(|operation| Row {
+        operation,
+        on: On::Vault,
+        access: Access::Anyone,
+        unknown: [OK; 5],
+        known: [OK; 7],
+    }));
     rows.extend(people());
     rows.extend(records());
     rows.extend(uploads());
