@@ -16,6 +16,7 @@ mod pages;
 mod refusal;
 mod sweep;
 mod turn;
+mod woken;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::note::VerifierKey;
 
 pub use refusal::{Fault, Refused};
+pub use woken::{Unsealed, Woken, log_of};
 
 /// How long a run goes on; the function's time limit is 60 s, and a block that was begun is finished.
 pub const RUN_MS: u64 = 30_000;

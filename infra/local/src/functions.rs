@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{Error, Workspace};
 
 /// Every function of template.yaml: its crate is `chartseal-<name>`, its binary `<name>`.
-pub const FUNCTIONS: [&str; 15] = [
+pub const FUNCTIONS: [&str; 16] = [
     "commit",
     "consumer",
     "decide",
@@ -23,6 +23,7 @@ pub const FUNCTIONS: [&str; 15] = [
     "records",
     "register",
     "request",
+    "seal",
     "search",
     "sweeper",
     "tokens",
