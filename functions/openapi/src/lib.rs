@@ -67,7 +67,7 @@ fn entries<T: Copy>(routes: &[Route<T>]) -> Vec<RouteEntry> {
 pub fn functions() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![
         ("healthz", entries(chartseal_healthz::ROUTES)),
-        ("ledger", entries(chartseal_ledger_api::ROUTES)),
+        ("ledger-api", entries(chartseal_ledger_api::ROUTES)),
         ("register", entries(chartseal_register::ROUTES)),
         ("records", entries(chartseal_records::ROUTES)),
         ("uploads", entries(chartseal_uploads::ROUTES)),
