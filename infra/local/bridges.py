@@ -10,7 +10,7 @@ def apply(client, template, physical, parameters):
     """Applies every bridge; yields one line for each."""
     yield stage_settings(client("apigatewayv2"), template, physical, parameters)
     yield from tables(client("dynamodb"), template, physical)
-    yield from buckets(client("s3"), template, physical)
+    yield from buckets(client("s3"), template, physical, parameters)
 
 
 def value(given, parameters):
@@ -50,12 +50,20 @@ def tables(dynamodb, template, physical):
     yield f"expiry of {expiring} tables, point-in-time recovery of {recovering}"
 
 
-def buckets(s3, template, physical):
-    """Buckets: lifecycle rules. (API and template name one property differently.)"""
+def buckets(s3, template, physical, parameters):
+    """Buckets: lifecycle rules, locks. (API and template name one property differently.)"""
     for logical_id, properties in templates.of_type(template, "AWS::S3::Bucket"):
-        rules = [api_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
-        s3.put_bucket_lifecycle_configuration(Bucket=physical[logical_id], LifecycleConfiguration={"Rules": rules})
-        yield f"{len(rules)} lifecycle rules of the bucket"
+        bucket = physical[logical_id]
+        if lifecycle := properties.get("LifecycleConfiguration"):
+            rules = [api_rule(rule) for rule in lifecycle["Rules"]]
+            s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+            yield f"{len(rules)} lifecycle rules of {logical_id}"
+        if lock := properties.get("ObjectLockConfiguration"):
+            retention = lock["Rule"]["DefaultRetention"]
+            retention = {"Mode": value(retention["Mode"], parameters), "Days": int(value(retention["Days"], parameters))}
+            locked = {"ObjectLockEnabled": lock["ObjectLockEnabled"], "Rule": {"DefaultRetention": retention}}
+            s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=locked)
+            yield f"the lock of {logical_id}: {retention['Mode']}, {retention['Days']} days"
 
 
 def api_rule(rule):

@@ -11,6 +11,8 @@ mod inventory;
 #[cfg(feature = "kms")]
 mod kms;
 #[cfg(feature = "s3")]
+mod log_files;
+#[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "sfn")]
 mod sfn;
@@ -29,7 +31,9 @@ pub use inventory::{
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;
 #[cfg(feature = "kms")]
-pub use kms::{KmsDataKeyOpener, KmsDataKeys, KmsLogKey};
+pub use kms::{KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner};
+#[cfg(feature = "s3")]
+pub use log_files::S3LogFiles;
 #[cfg(feature = "s3")]
 pub use s3::S3Blobs;
 #[cfg(feature = "sfn")]

@@ -15,13 +15,24 @@ use chartseal_ledger::terms::Term;
 use chartseal_tests::lines::{self, Line};
 use chartseal_tests::people::PATIENCE;
 use chartseal_tests::scanner::find;
-use chartseal_tests::{Hands, Hospital, Liar, Stack};
+use chartseal_tests::{Hands, Hospital, Liar, Stack, log};
 
 use planted::Planted;
 
 /// The functions that the HTTP API calls.
-const BEHIND_HTTP: [&str; 10] =
-    ["decide", "download", "healthz", "issue-key", "records", "register", "request", "search", "tokens", "uploads"];
+const BEHIND_HTTP: [&str; 11] = [
+    "decide",
+    "download",
+    "healthz",
+    "issue-key",
+    "ledger",
+    "records",
+    "register",
+    "request",
+    "search",
+    "tokens",
+    "uploads",
+];
 
 /// What a run leaves: what was planted, and the commands to follow.
 struct Run {
@@ -141,6 +152,7 @@ fn a_day(stack: &Stack, way: &Liar) -> Run {
     let operator = Client::new(vault.clone(), stack.operator_wallet().clone());
     planted.wallet("the operator", &operator.wallet);
     vault.health().expect("it answers");
+    log::begun(&vault);
 
     let hospital = |planted: &mut Planted, name: &str| {
         let invited = operator.invite(Some(&planted.text(&format!("{name}: invitation's note"))), 1).expect("invited");

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{Error, Workspace};
 
 /// Every function of template.yaml: its crate is `chartseal-<name>`, its binary `<name>`.
-pub const FUNCTIONS: [&str; 15] = [
+pub const FUNCTIONS: [&str; 17] = [
     "commit",
     "consumer",
     "decide",
@@ -20,9 +20,11 @@ pub const FUNCTIONS: [&str; 15] = [
     "genesis",
     "healthz",
     "issue-key",
+    "ledger-api",
     "records",
     "register",
     "request",
+    "seal",
     "search",
     "sweeper",
     "tokens",

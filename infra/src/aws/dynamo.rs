@@ -1,7 +1,11 @@
-//! The tables: streams of events, private values, wrapped keys, the index, the work lists. `template.yaml` makes them; [`Tables`] names them.
+//! The tables: streams of events, private values, wrapped keys, the index, the work lists, the ledger's blocks and what follows from them.
+//! `template.yaml` makes them; [`Tables`] names them.
 
 mod append;
+mod batches;
+mod blocks;
 mod lists;
+mod sealed;
 mod streams;
 mod work;
 
@@ -23,6 +27,9 @@ const SERVICE: &str = "DynamoDB";
 /// The first wait of our own repetitions; it doubles.
 const BACKOFF_MS: u64 = 10;
 
+/// DynamoDB's limit on the items of one transaction. (The one on its bytes, 4 MB, is far: of what is put by the hundred, an item has at most 5 KB.)
+const MAX_PUTS: usize = 100;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// The names of the tables. A function knows those that its role may use.
@@ -38,6 +45,10 @@ pub struct Tables {
     pub index: Option<String>,
     /// Work.
     pub work: Option<String>,
+    /// The ledger's blocks.
+    pub blocks: Option<String>,
+    /// What follows from them.
+    pub sealed: Option<String>,
 }
 
 /// A client whose calls are counted.
@@ -45,11 +56,12 @@ pub(super) fn client(config: &SdkConfig) -> Client {
     Client::from_conf(aws_sdk_dynamodb::config::Builder::from(config).interceptor(Counted).build())
 }
 
-/// Event store, key table, index and work lists on DynamoDB.
+/// Event store, key table, index, work lists, blocks and what follows from them on DynamoDB.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
     client: Client,
     tables: Arc<Tables>,
+    puts_per_call: usize,
 }
 
 impl DynamoStore {
@@ -60,7 +72,13 @@ impl DynamoStore {
 
     /// With a client that was made already.
     pub fn with_client(client: Client, tables: Tables) -> Self {
-        Self { client, tables: Arc::new(tables) }
+        Self { client, tables: Arc::new(tables), puts_per_call: MAX_PUTS }
+    }
+
+    /// With fewer puts in a call than DynamoDB takes, for an implementation that takes fewer.
+    #[must_use]
+    pub fn with_puts_per_call(self, puts_per_call: usize) -> Self {
+        Self { puts_per_call: puts_per_call.clamp(1, MAX_PUTS), ..self }
     }
 
     /// Its client, for another store on the same connections.

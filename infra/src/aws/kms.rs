@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dynamodb")]
 mod search;
+mod sign;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -20,6 +21,7 @@ use crate::ports::{DataKeyOpener, DataKeyPair, DataKeys, KeyContext, LogKey, Sto
 
 #[cfg(feature = "dynamodb")]
 pub use search::KmsSearchKeys;
+pub use sign::KmsLogSigner;
 
 const SERVICE: &str = "KMS";
 /// How long a ciphertext may be that KMS looks at.

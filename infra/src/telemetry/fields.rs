@@ -141,6 +141,14 @@ fields! {
     SWEEP_FAILED = "sweep.failed", Number, "items that failed; they are tried again", Count by [BY_VAULT];
     SWEEP_BEHIND_MS = "sweep.behind_ms", Number, "how far behind the sweeper's cursor was", Milliseconds by [BY_VAULT];
     SWEEP_OLDEST_DUE_MS = "sweep.oldest_due_ms", Number, "for how long the oldest item had been due", Milliseconds by [BY_VAULT];
+    SEAL_EVENTS = "seal.events", Number, "events that were sealed", Count by [BY_VAULT];
+    SEAL_BLOCKS = "seal.blocks", Number, "blocks that were sealed", Count by [BY_VAULT];
+    SEAL_HEIGHT = "seal.height", Number, "the height of the newest of them";
+    SEAL_HEALED = "seal.healed", Number, "blocks whose checkpoint nobody had published", Count by [BY_VAULT];
+    SEAL_BROKEN = "seal.broken", Number, "streams that cannot be sealed on", Count by [BY_VAULT];
+    SEAL_WAITING = "seal.waiting", Number, "streams that wait for one of those", Count by [BY_VAULT];
+    SEAL_OLDEST_MS = "seal.oldest_ms", Number, "how old the oldest event was when it was sealed", Milliseconds by [BY_VAULT];
+    SEAL_BEHIND_MS = "seal.behind_ms", Number, "how far behind the sealer's watermark was", Milliseconds by [BY_VAULT];
     UPLOADS_FOUND = "uploads.found", Number, "uploads that were recorded; by the sweeper: those of which nobody had told the vault", Count by [BY_FUNCTION];
     UPLOADS_EXPIRED = "uploads.expired", Number, "announcements that were given up", Count by [BY_FUNCTION];
     UPLOADS_MISMATCHED = "uploads.mismatched", Number, "objects that are not what was announced", Count by [BY_VAULT];

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use chartseal_events::Id;
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, S3Blobs, SfnWorkflow, SystemClock,
+    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs, S3LogFiles,
+    SfnWorkflow, SystemClock,
 };
 use chartseal_infra::ports::{Clock as _, WorkList as _, Workflow as _};
 
@@ -25,6 +26,8 @@ pub struct Emulated {
     opener: KmsDataKeyOpener,
     search_keys: KmsSearchKeys,
     log: KmsLogKey,
+    signer: KmsLogSigner,
+    files: S3LogFiles,
     workflow: SfnWorkflow,
     sfn: aws_sdk_sfn::Client,
     /// Removed when this is dropped.
@@ -43,10 +46,29 @@ impl Emulated {
             opener: KmsDataKeyOpener::new(&config, record_key),
             search_keys: KmsSearchKeys::new(&config, search_key, format!("{}-search-keys", made.name()), ORIGIN),
             log: KmsLogKey::new(&config, log_key),
+            signer: KmsLogSigner::new(&config, log_key),
+            files: S3LogFiles::new(&config, made.log_bucket()),
             workflow: SfnWorkflow::new(&config, made.state_machine()),
             sfn: aws_sdk_sfn::Client::new(&config),
             made,
         }
+    }
+
+    /// Puts these bytes into the log's bucket, past the adapter.
+    pub async fn put_log_file(&self, key: &str, bytes: &[u8]) {
+        let call = self.made.s3().put_object().bucket(self.made.log_bucket()).key(key);
+        call.body(bytes.to_vec().into()).send().await.expect("puts");
+    }
+
+    /// Kind, caching and length of a file of the log.
+    pub async fn log_file(&self, key: &str) -> (String, String, i64) {
+        let call = self.made.s3().head_object().bucket(self.made.log_bucket()).key(key);
+        let head = call.send().await.expect("it is there");
+        (
+            head.content_type.unwrap_or_default(),
+            head.cache_control.unwrap_or_default(),
+            head.content_length.unwrap_or(-1),
+        )
     }
 }
 
@@ -57,6 +79,8 @@ impl Subject for Emulated {
     type Opener = KmsDataKeyOpener;
     type SearchKeys = KmsSearchKeys;
     type Log = KmsLogKey;
+    type Signer = KmsLogSigner;
+    type Files = S3LogFiles;
     type Workflow = SfnWorkflow;
 
     fn store(&self) -> &DynamoStore {
@@ -76,6 +100,12 @@ impl Subject for Emulated {
     }
     fn log(&self) -> &KmsLogKey {
         &self.log
+    }
+    fn signer(&self) -> &KmsLogSigner {
+        &self.signer
+    }
+    fn files(&self) -> &S3LogFiles {
+        &self.files
     }
     fn workflow(&self) -> &SfnWorkflow {
         &self.workflow

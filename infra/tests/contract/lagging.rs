@@ -7,11 +7,14 @@ use std::sync::Mutex;
 
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
-use chartseal_events::{Bytes, EventRef, Id, StreamId};
+use chartseal_events::{Bytes, EventRef, Hash, Id, StreamId};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
-    Append, Due, EventStore, Index, IndexEntry, IndexList, KeyTable, Page, StoreError, WorkList, Workflow,
+    Append, BlockStore, Due, EventStore, Index, IndexEntry, IndexList, KeyTable, LeafPlace, MapPage, Newest, Page,
+    PageChange, Race, SealedIndex, StoreError, WorkList, Workflow,
 };
+use chartseal_ledger::block::Block;
+use chartseal_ledger::map::PageId;
 use serde_json::Value;
 
 use crate::subject::{Memory, Subject};
@@ -118,6 +121,26 @@ impl Workflow for Lagging {
     of! { now: tell(task_token: &str, output: &Value) -> bool; }
 }
 
+/// The ledger is read consistently, all of it.
+impl BlockStore for Lagging {
+    of! { now:
+        newest_block() -> Newest;
+        block(height: u64) -> Option<Block>;
+        put_block(block: &Block) -> Race;
+    }
+}
+
+impl SealedIndex for Lagging {
+    of! { now:
+        leaf_places(leaves: &[Hash]) -> Vec<Option<LeafPlace>>;
+        put_leaf_places(leaves: &[(Hash, LeafPlace)]) -> ();
+        map_pages(ids: &[PageId], height: u64) -> BTreeMap<PageId, MapPage>;
+        put_map_pages(height: u64, changes: &[PageChange]) -> ();
+        sealed_until() -> Option<u64>;
+        set_sealed_until(at_ms: u64) -> ();
+    }
+}
+
 impl Subject for Lagging {
     type Store = Self;
     type Blobs = MemoryVault;
@@ -125,6 +148,8 @@ impl Subject for Lagging {
     type Opener = MemoryVault;
     type SearchKeys = MemoryVault;
     type Log = MemoryVault;
+    type Signer = MemoryVault;
+    type Files = MemoryVault;
     type Workflow = Self;
 
     fn store(&self) -> &Self {
@@ -143,6 +168,12 @@ impl Subject for Lagging {
         &self.vault
     }
     fn log(&self) -> &MemoryVault {
+        &self.vault
+    }
+    fn signer(&self) -> &MemoryVault {
+        &self.vault
+    }
+    fn files(&self) -> &MemoryVault {
         &self.vault
     }
     fn workflow(&self) -> &Self {

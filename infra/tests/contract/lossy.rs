@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use chartseal_infra::aws::DynamoStore;
-use chartseal_infra::ports::{Append, EventStore as _, StoreError};
+use chartseal_infra::ports::{Append, BlockStore as _, EventStore as _, Race, StoreError};
 
+use crate::blocks::block_after;
 use crate::emulated::{config_at, create_tables, endpoint, unique};
 use crate::subject::{AT_MS, event, place, private, record, single};
 
@@ -130,6 +131,20 @@ async fn a_write_whose_every_answer_is_lost_is_looked_for() {
             "{result:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_block_whose_answer_is_lost_is_recognised() {
+    let proxy = Lossy::start();
+    let store = proxy.store().await;
+    let block = block_after(None, AT_MS, 3);
+    proxy.lose(1);
+    assert_eq!(store.put_block(&block).await.expect("the second attempt meets the first one's"), Race::Won);
+    let next = block_after(Some(&block), AT_MS, 3);
+    proxy.lose(usize::MAX);
+    assert_eq!(store.put_block(&next).await.expect("it stands there"), Race::Won);
+    let rival = block_after(Some(&block), AT_MS + 9, 3);
+    assert_eq!(store.put_block(&rival).await.expect("another one stands there"), Race::Lost);
 }
 
 #[tokio::test]

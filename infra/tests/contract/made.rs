@@ -28,7 +28,7 @@ use crate::ground::{Ground, element};
 
 const IAM: &str = "2010-05-08";
 /// The tables, as their names end.
-const TABLES: [&str; 6] = ["events", "private", "keys", "search-keys", "index", "work"];
+const TABLES: [&str; 8] = ["events", "private", "keys", "search-keys", "index", "work", "blocks", "sealed"];
 /// How long AWS may take until everybody knows of a new table or role: seconds, as a rule.
 const SETTLES: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(200);
@@ -60,6 +60,7 @@ impl Made {
         let name = made.things.name.clone();
         create_tables(config, &name).await;
         create_bucket(config, &name).await;
+        create_bucket(config, &made.log_bucket()).await;
         made.things.role = create_role(&name);
         let kms = aws_sdk_kms::Client::new(config);
         let signs = kms.create_key().key_spec(KeySpec::EccNistEdwards25519).key_usage(KeyUsageType::SignVerify);
@@ -87,6 +88,16 @@ impl Made {
 
     pub fn state_machine(&self) -> &str {
         &self.things.state_machine
+    }
+
+    /// Of the log's files.
+    pub fn log_bucket(&self) -> String {
+        log_bucket(&self.things.name)
+    }
+
+    /// A client of the buckets, past the adapters.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        s3(&self.config)
     }
 
     pub fn tables(&self) -> Tables {
@@ -146,6 +157,10 @@ async fn settled<T, E: Debug>(what: &str, ask: impl AsyncFn() -> Result<T, E>) -
     }
 }
 
+fn log_bucket(name: &str) -> String {
+    format!("{name}-log")
+}
+
 fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let by_path = config.endpoint_url().is_some();
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).build())
@@ -183,6 +198,8 @@ fn tables(name: &str) -> Tables {
         keys: named("keys"),
         index: named("index"),
         work: named("work"),
+        blocks: named("blocks"),
+        sealed: named("sealed"),
     }
 }
 
@@ -197,6 +214,8 @@ pub async fn create_tables(config: &SdkConfig, name: &str) -> Tables {
             "search-keys" => &[("epoch", N)],
             "index" => &[("list", S), ("moment", S)],
             "work" => &[("item", S), ("part", S)],
+            "blocks" => &[("log", S), ("height", N)],
+            "sealed" => &[("item", S)],
             _ => &[("stream", S), ("seq", N)],
         };
         create_table(&client, &format!("{name}-{table}"), key, (table == "events").then_some(by_time)).await;
@@ -290,7 +309,9 @@ async fn remove(config: &SdkConfig, made: &Things) -> Vec<String> {
     for table in TABLES.map(|table| format!("{}-{table}", made.name)) {
         failures.note(&table, dynamodb.delete_table().table_name(&table).send().await);
     }
-    remove_bucket(&s3(config), &made.name, &mut failures).await;
+    for bucket in [made.name.clone(), log_bucket(&made.name)] {
+        remove_bucket(&s3(config), &bucket, &mut failures).await;
+    }
     let kms = aws_sdk_kms::Client::new(config);
     for key in &made.keys {
         failures.note(key, kms.schedule_key_deletion().key_id(key).pending_window_in_days(KEY_DAYS).send().await);

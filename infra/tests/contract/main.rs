@@ -5,6 +5,7 @@
 //! too. What is asked for and absent fails the tests; nothing is ever skipped. Every test has tables, a bucket and keys of its own.
 
 mod blobs;
+mod blocks;
 mod emulated;
 mod ground;
 mod index;
@@ -17,6 +18,7 @@ mod model;
 mod opinions;
 mod parts;
 mod removed;
+mod sealed;
 mod streams;
 mod subject;
 mod work;
@@ -58,6 +60,10 @@ contract! {
             work:
                 a_limit_holds_under_concurrency, what_is_due_comes_oldest_first, a_newer_task_token_replaces_the_older,
                 the_sweep_never_goes_back;
+            blocks: blocks_are_read_as_they_were_put, a_race_for_a_height_has_one_winner;
+            sealed:
+                leaves_are_found_by_the_hundreds, the_newest_two_states_of_a_page_are_kept, a_late_writer_takes_no_page_back,
+                sealers_that_write_at_once_agree, what_is_sealed_stays_sealed;
         }
         kms {
             keys: a_data_key_opens_under_its_own_context_alone, the_first_search_key_is_kept;
@@ -73,7 +79,10 @@ contract! {
                 uploads_of_exactly_this_key_are_counted_as_far_as_asked, one_abort_takes_so_many_uploads_and_says_that_there_are_more;
         }
         others {
-            log: the_log_key_is_an_ed25519_key;
+            log:
+                the_log_key_is_an_ed25519_key, the_log_signs_with_its_key, a_full_tile_never_changes,
+                a_race_for_a_tile_has_one_outcome, a_checkpoint_takes_the_place_of_the_one_that_was_seen,
+                a_race_for_the_checkpoint_has_one_winner;
             workflow: a_request_has_one_workflow, a_workflow_is_told_once;
         }
     }

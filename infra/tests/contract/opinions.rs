@@ -4,10 +4,12 @@
 //! ciphertexts and runs in this process; what the adapters rely on beyond the ports' contract (`semantics`, `reads`, `tampering`); and answers that
 //! no implementation here gives, in the shape that AWS documents (`refusals`). docs/TESTING.md says what differs.
 
+mod dated;
 mod dynamodb_local;
 mod reads;
 mod refusals;
 mod scripted;
+mod sealing;
 mod semantics;
 mod tampering;
 
@@ -17,7 +19,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use chartseal_events::Id;
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, SystemClock, Tables, config_for,
+    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, SystemClock, Tables, config_for,
 };
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::Clock as _;
@@ -41,6 +43,8 @@ macro_rules! on {
 use on;
 
 const ORIGIN: &str = "opinions.example";
+/// Items of a transaction that DynamoDB Local takes.
+const LOCAL_PUTS: usize = 10;
 
 /// The real adapters of tables and symmetric keys. A test that asks for another port fails.
 pub struct Opinion {
@@ -63,22 +67,24 @@ impl Opinion {
     pub async fn second() -> Self {
         let kms = MockAws::builder().with_service(KmsService::new()).build();
         let kms_config = config_at(None).to_builder().http_client(kms.http_client()).build();
-        Self::new(config_at(Some(dynamodb_local::url())), kms_config).await
+        let config = config_at(Some(dynamodb_local::url()));
+        let store = |tables| DynamoStore::with_client(dated::client(&config), tables).with_puts_per_call(LOCAL_PUTS);
+        Self::new(config.clone(), kms_config, store).await
     }
 
     /// The emulator, which is asked the same questions.
     pub async fn emulator() -> Self {
         let config = crate::emulated::config_at(&crate::emulated::endpoint().url).await;
-        Self::new(config.clone(), config).await
+        Self::new(config.clone(), config.clone(), |tables| DynamoStore::new(&config, tables)).await
     }
 
-    async fn new(config: SdkConfig, kms_config: SdkConfig) -> Self {
+    async fn new(config: SdkConfig, kms_config: SdkConfig, store: impl Fn(Tables) -> DynamoStore) -> Self {
         let name = unique();
         let tables = create_tables(&config, &name).await;
         let search_table = format!("{name}-search-keys");
         let kms = aws_sdk_kms::Client::new(&kms_config);
         let (record_key, search_key) = (symmetric_key(&kms).await, symmetric_key(&kms).await);
-        let store = DynamoStore::new(&config, tables.clone());
+        let store = store(tables.clone());
         let search_keys = KmsSearchKeys::with_clients(kms, store.client().clone(), search_key, &search_table, ORIGIN);
         let data_keys = KmsDataKeys::new(&kms_config, &record_key);
         let opener = KmsDataKeyOpener::new(&kms_config, record_key);
@@ -109,6 +115,8 @@ impl Subject for Opinion {
     type Opener = KmsDataKeyOpener;
     type SearchKeys = KmsSearchKeys;
     type Log = KmsLogKey;
+    type Signer = KmsLogSigner;
+    type Files = MemoryVault;
     type Workflow = MemoryVault;
 
     fn store(&self) -> &DynamoStore {
@@ -128,6 +136,12 @@ impl Subject for Opinion {
     }
     fn log(&self) -> &KmsLogKey {
         panic!("second opinions have no Ed25519 keys")
+    }
+    fn signer(&self) -> &KmsLogSigner {
+        panic!("second opinions have no Ed25519 keys")
+    }
+    fn files(&self) -> &MemoryVault {
+        panic!("second opinions have no bucket")
     }
     fn workflow(&self) -> &MemoryVault {
         panic!("second opinions have no workflows")

@@ -10,18 +10,20 @@ use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use chartseal_infra::faulty::Faulty;
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
-    Append, Blobs, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList,
-    Workflow,
+    Append, Blobs, BlockStore, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogFiles, LogKey,
+    LogSigner, SealedIndex, SearchKeyVault, WorkList, Workflow,
 };
 
 /// A set of ports, and what a test needs around them.
 pub trait Subject {
-    type Store: EventStore + KeyTable + Index + WorkList;
+    type Store: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex;
     type Blobs: Blobs;
     type Keys: DataKeys;
     type Opener: DataKeyOpener;
     type SearchKeys: SearchKeyVault;
     type Log: LogKey;
+    type Signer: LogSigner;
+    type Files: LogFiles;
     type Workflow: Workflow;
 
     fn store(&self) -> &Self::Store;
@@ -30,6 +32,8 @@ pub trait Subject {
     fn opener(&self) -> &Self::Opener;
     fn search_keys(&self) -> &Self::SearchKeys;
     fn log(&self) -> &Self::Log;
+    fn signer(&self) -> &Self::Signer;
+    fn files(&self) -> &Self::Files;
     fn workflow(&self) -> &Self::Workflow;
     /// The time that presigned calls are made and checked at.
     fn now_ms(&self) -> u64;
@@ -63,7 +67,8 @@ impl Memory<Faulty<MemoryVault>> {
 
 impl<P> Subject for Memory<P>
 where
-    P: EventStore + KeyTable + Index + WorkList + Blobs + DataKeys + DataKeyOpener + SearchKeyVault + LogKey + Workflow,
+    P: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex,
+    P: Blobs + DataKeys + DataKeyOpener + SearchKeyVault + LogKey + LogSigner + LogFiles + Workflow,
 {
     type Store = P;
     type Blobs = P;
@@ -71,6 +76,8 @@ where
     type Opener = P;
     type SearchKeys = P;
     type Log = P;
+    type Signer = P;
+    type Files = P;
     type Workflow = P;
 
     fn store(&self) -> &P {
@@ -89,6 +96,12 @@ where
         &self.ports
     }
     fn log(&self) -> &P {
+        &self.ports
+    }
+    fn signer(&self) -> &P {
+        &self.ports
+    }
+    fn files(&self) -> &P {
         &self.ports
     }
     fn workflow(&self) -> &P {

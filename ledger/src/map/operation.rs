@@ -1,6 +1,6 @@
 //! What a block's events do to the map. Whoever has the events comes to the same.
 
-use chartseal_events::event::{EventError, StoredEvent};
+use chartseal_events::event::{Event, EventError, StoredEvent};
 use chartseal_events::{Kid, Outcome, StreamId, Thumbprint};
 
 use super::value::{MAX_VALUE_BYTES, MapKey, Value, ValueError};
@@ -64,10 +64,15 @@ impl Operation {
 ///
 /// The first are those on keys, then one for each stream, with its last event.
 pub fn operations(origin: &str, first_index: u64, events: &[StoredEvent]) -> Result<Vec<Operation>, EventError> {
+    let opened = events.iter().map(StoredEvent::open).collect::<Result<Vec<_>, _>>()?;
+    Ok(operations_of(origin, first_index, &opened))
+}
+
+/// The same, of events that have been opened.
+pub fn operations_of(origin: &str, first_index: u64, events: &[Event]) -> Vec<Operation> {
     let mut operations = Vec::new();
     let mut heads = std::collections::BTreeMap::new();
-    for (index, stored) in (first_index..).zip(events) {
-        let event = stored.open()?;
+    for (index, event) in (first_index..).zip(events) {
         keys(origin, index, event.place.stream, &event.outcome, &mut operations);
         let head = Value::Stream { seq: event.place.seq, head: event.leaf };
         heads.insert(event.place.stream, head);
@@ -77,7 +82,7 @@ pub fn operations(origin: &str, first_index: u64, events: &[StoredEvent]) -> Res
             .into_iter()
             .map(|(stream, head)| Operation { key: MapKey::stream(origin, stream), change: Change::Set(head) }),
     );
-    Ok(operations)
+    operations
 }
 
 fn keys(origin: &str, index: u64, stream: StreamId, outcome: &Outcome, operations: &mut Vec<Operation>) {

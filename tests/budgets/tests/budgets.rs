@@ -42,7 +42,7 @@ fn is_complete(measured: &[Measured]) {
     assert_eq!(consumed, read.collect(), "a type of event that the consumer is never woken by here");
 
     let woken: BTreeSet<&str> = others.iter().filter_map(|name| name.split(' ').next()).collect();
-    assert_eq!(woken, BTreeSet::from(["commit", "consumer", "genesis", "sweeper", "workflow"]));
+    assert_eq!(woken, BTreeSet::from(["commit", "consumer", "genesis", "seal", "sweeper", "workflow"]));
     for task in ["verify", "await", "wait-over"] {
         assert!(others.contains(&format!("workflow {task}")), "the workflow's task {task}");
     }

@@ -78,6 +78,8 @@ fn demanded(operation: &str) -> &'static [Kind] {
     let last = operation.rsplit('/').next().unwrap_or_default();
     match last {
         _ if !operation.contains('{') => &[],
+        // Hashes belong to nobody.
+        _ if operation.contains(" /ledger/") => &[],
         // Operators own nothing of what they decide on: all of it is somebody else's.
         "remove" | "verify" | "suspend" | "approve" | "deny" => &[Kind::Anothers, Kind::Nonexistent],
         // No grant is for a profile, nor for what has not been uploaded.

@@ -1,5 +1,6 @@
 //! A vault in this process: one thread that answers HTTP, streams in memory, an object store under `/s3/`. It lies as it is told to.
 
+mod log;
 mod objects;
 mod routes;
 mod server;
@@ -65,14 +66,15 @@ impl FakeVault {
     pub fn start() -> Self {
         let wallet = Wallet::generate_operator().expect("a wallet");
         let search_key = SearchKey::generate(&mut OsRng);
+        let log_key = ed25519_dalek::SigningKey::from_bytes(&store::random());
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
-            log_key: Wallet::generate().expect("a wallet").sign_key(),
+            log_key: chartseal_events::Bytes(log_key.verifying_key().to_bytes()),
             search_key: chartseal_events::Bytes(search_key.public_key()),
             operators: vec![wallet.sign_key()],
             operator_threshold: 1,
         };
-        let mut store = Store::new(search_key);
+        let mut store = Store::new(search_key, log_key);
         store.observe(&Observation::Deployed(genesis)).expect("a vault begins");
         let store = Arc::new(Mutex::new(store));
         let api = server::serve(Arc::clone(&store));

@@ -7,8 +7,8 @@ use chartseal_events::command::OperatorAdd;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::wire::{CommandRequest, Receipt};
 use chartseal_events::{Bytes, Code, Command, EventRef, Hash, Id, StreamId};
-use chartseal_http::Answer;
 use chartseal_http::testing::Wallet;
+use chartseal_http::{Answer, Cache};
 use chartseal_infra::BlobKey;
 use chartseal_infra::faulty::{Call, Deed, Fault, Faulty, Plan};
 use chartseal_infra::memory::{Landing, MemoryVault};
@@ -211,7 +211,7 @@ fn what_is_released_too_early_is_noticed() {
     let stored = world.vault.events().last().expect("events").clone();
     let command = stored.open().expect("an event").command.expect("a command");
     let receipt = Receipt::from(&stored);
-    let answer = |json: String| Answer { status: 201, json, problem: None };
+    let answer = |json: String| Answer { status: 201, json, problem: None, file: None, cache: Cache::Never };
     let released = answer(json!({"event": receipt, "sealed_key": {}}).to_string());
     let of = |vault: &MemoryVault, calls: &[Call], answer: &Answer| {
         check_release(vault, &world.known, Some(&command), calls, answer).map_err(|breach: Breach| breach.invariant)
@@ -222,13 +222,20 @@ fn what_is_released_too_early_is_noticed() {
     let without = vault.fork();
     without.delete_event(stored.at);
     assert_eq!(of(&without, &[Call::Unwrap], &released), Err(Invariant::Release), "opened without its event");
-    let lost = Answer { status: 503, json: "{}".to_owned(), problem: Some(Code::Unavailable) };
+    let lost = Answer {
+        status: 503,
+        json: "{}".to_owned(),
+        problem: Some(Code::Unavailable),
+        file: None,
+        cache: Cache::Never,
+    };
     assert_eq!(of(&without, &[Call::Append, Call::Unwrap], &lost), Err(Invariant::Release), "whatever was answered");
     assert_eq!(of(&without, &[], &released), Err(Invariant::Release), "an event that is not stored");
     let over = vault.fork();
     over.advance(2 * 3_600_000);
     assert_eq!(of(&over, &[Call::Append, Call::Unwrap], &released), Err(Invariant::Release), "the grant is over");
-    let broken = Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal) };
+    let broken =
+        Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal), file: None, cache: Cache::Never };
     assert_eq!(of(vault, &[], &broken), Err(Invariant::Answer));
 }
 

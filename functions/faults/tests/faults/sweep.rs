@@ -234,7 +234,8 @@ fn documented() -> Vec<String> {
         serde_json::from_str(include_str!("../../../../docs/openapi.json")).expect("JSON");
     let mut documented = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        for method in methods.as_object().expect("methods").keys() {
+        // What the ledger's function reads is the sealer's work, which has a simulation of its own (functions/seal).
+        for method in methods.as_object().expect("methods").keys().filter(|_| !path.starts_with("/ledger/")) {
             documented.push(format!("{} {path}", method.to_uppercase()));
         }
     }

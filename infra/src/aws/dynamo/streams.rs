@@ -9,11 +9,8 @@ use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use futures_util::future::try_join_all;
 
-use super::{
-    DynamoStore, Item, SERVICE, attribute_missing, back_off, failed, item, named, number, number_of, take_bytes, text,
-    text_of,
-};
-use crate::aws::failure::unusable;
+use super::batches::MAX_BATCH;
+use super::{DynamoStore, Item, attribute_missing, failed, item, named, number, number_of, take_bytes, text, text_of};
 use crate::layout::{HOUR_MS, SHARDS, hour_shard, instant, parse_moment};
 use crate::ports::{Append, EventStore, KeyTable, StoreError};
 
@@ -21,10 +18,6 @@ use crate::ports::{Append, EventStore, KeyTable, StoreError};
 const BY_TIME: &str = "by_time";
 /// How many events of a stream's end are read at once.
 const TAIL_PAGE: i32 = 32;
-/// DynamoDB's limit on one `BatchGetItem`.
-const MAX_BATCH: usize = 100;
-/// How often a batch that DynamoDB did not finish is continued without any progress.
-const MAX_IDLE_BATCHES: u32 = 6;
 
 pub(super) fn place_key(place: &EventRef) -> Item {
     item([("stream", text(place.stream.to_string())), ("seq", number(place.seq))])
@@ -67,33 +60,13 @@ impl DynamoStore {
     }
 
     async fn fetch_batch(&self, keys: Vec<Item>) -> Result<Vec<StoredEvent>, StoreError> {
-        let table = self.events()?;
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
         let keys = keys.projection_expression("#stream, seq, body").expression_attribute_names("#stream", "stream");
-        let mut open = Some(keys.build().map_err(|error| unusable(SERVICE, error.to_string()))?);
-        let (mut events, mut idle) = (Vec::new(), 0);
-        while let Some(keys) = open.take() {
-            let call = self.client.batch_get_item().request_items(table, keys);
-            let answer = call.send().await.map_err(|error| failed(&error))?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
-            let before = events.len();
-            for mut item in items {
-                let stream = text_of(&item, "stream")?.parse().map_err(|_| attribute_missing("stream"))?;
-                events.push(stored(stream, &mut item)?);
-            }
-            open = answer
-                .unprocessed_keys
-                .and_then(|tables| tables.into_values().next())
-                .filter(|keys| !keys.keys().is_empty());
-            if open.is_some() {
-                idle = if events.len() > before { 0 } else { idle + 1 };
-                if idle > MAX_IDLE_BATCHES {
-                    return Err(unusable(SERVICE, "a batch read makes no progress"));
-                }
-                back_off(idle).await;
-            }
-        }
-        Ok(events)
+        let items = self.get_batch(self.events()?, keys).await?.into_iter().map(|mut item| {
+            let stream = text_of(&item, "stream")?.parse().map_err(|_| attribute_missing("stream"))?;
+            stored(stream, &mut item)
+        });
+        items.collect()
     }
 }
 

@@ -3,11 +3,13 @@
 //! AWS: "Read consistency" (Amazon DynamoDB Developer Guide): reads are eventually consistent unless `ConsistentRead` is asked for, and indexes
 //! never give another.
 
-use chartseal_events::Bytes;
+use chartseal_events::{Bytes, Hash};
 use chartseal_infra::aws::{DynamoStore, KmsSearchKeys, Tables};
 use chartseal_infra::ports::{
-    EventStore as _, Index as _, IndexList, KeyTable as _, SearchKeyVault as _, WorkList as _,
+    BlockStore as _, EventStore as _, Index as _, IndexList, KeyTable as _, SealedIndex as _, SearchKeyVault as _,
+    StoreError, WorkList as _,
 };
+use chartseal_ledger::map::PageId;
 use serde_json::Value;
 
 use super::ORIGIN;
@@ -34,12 +36,16 @@ fn tables() -> Tables {
         keys: named("keys"),
         index: named("index"),
         work: named("work"),
+        blocks: named("blocks"),
+        sealed: named("sealed"),
     }
 }
 
 /// Whether each call asked for a strongly consistent read.
 fn consistent(asked: &[Asked]) -> Vec<bool> {
-    let of_batch = |question: &Value| question["RequestItems"]["events"]["ConsistentRead"] == true;
+    let of_batch = |question: &Value| {
+        ["events", "sealed"].iter().any(|table| question["RequestItems"][table]["ConsistentRead"] == true)
+    };
     asked.iter().map(|asked| asked.question["ConsistentRead"] == true || of_batch(&asked.question)).collect()
 }
 
@@ -49,6 +55,7 @@ async fn whatever_a_decision_relies_on_is_read_strongly() {
     let store = DynamoStore::new(&service.config(), tables());
     store.load(&record(1)).await.expect("reads");
     store.load_tail(&record(1), AT_MS).await.expect("reads");
+    store.load_from(&record(1), 3, 10).await.expect("reads");
     store.fetch(&[place(record(1), 0)]).await.expect("reads");
     store.private(&place(record(1), 0)).await.expect("reads");
     store.wrapped(id(1), 1).await.expect("reads");
@@ -56,9 +63,16 @@ async fn whatever_a_decision_relies_on_is_read_strongly() {
     store.task_token(id(1)).await.expect("reads");
     store.sweep_cursor().await.expect("reads");
     store.due(AT_MS, 10).await.expect("reads");
+    store.block(3).await.expect("reads");
+    store.leaf_places(&[Hash::ZERO]).await.expect("reads");
+    store.map_pages(&[PageId::ROOT], 3).await.expect("reads");
+    store.sealed_until().await.expect("reads");
+    // This service does not say what time it is, and without that nobody may seal.
+    let timeless = store.newest_block().await;
+    assert!(matches!(&timeless, Err(StoreError::Unavailable { source, .. }) if source.to_string().contains("Date")));
     KmsSearchKeys::new(&service.config(), "arn", "search-keys", ORIGIN).open(1).await.expect("reads");
     let asked = service.asked();
-    assert!(asked.len() >= 10);
+    assert!(asked.len() >= 16);
     for (asked, consistent) in asked.iter().zip(consistent(&asked)) {
         assert!(consistent, "{asked:?}");
     }

@@ -15,12 +15,12 @@ use crate::subject::{AT_MS, event, id, place, private, record, single};
 /// The attempts of one call (`infra/src/aws/config.rs`).
 const ATTEMPTS: usize = 3;
 
-fn refusal(status: u16, code: &str) -> Answer {
+pub fn refusal(status: u16, code: &str) -> Answer {
     (status, json!({"__type": code, "message": "as AWS says it"}).to_string())
 }
 
 /// What a result comes to: `ok`, `damaged`, `conflict`, or the code of the service's refusal.
-fn outcome<T>(result: Result<T, StoreError>) -> String {
+pub fn outcome<T>(result: Result<T, StoreError>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(StoreError::Damaged { .. }) => "damaged".to_owned(),
@@ -109,12 +109,12 @@ fn there(events: &[StoredEvent]) -> String {
 }
 
 /// Standard base64, as the wire has it.
-fn base64_of(bytes: &[u8]) -> String {
+pub fn base64_of(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-fn cancelled(reasons: &[&str]) -> Answer {
+pub fn cancelled(reasons: &[&str]) -> Answer {
     let reasons: Vec<Value> = reasons.iter().map(|code| json!({"Code": code})).collect();
     let body = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",

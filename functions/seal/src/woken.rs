@@ -1,0 +1,123 @@
+//! What wakes the sealer: a batch of the Events table's stream, with keys alone, or the schedule; and the log that it seals into.
+//!
+//! Records are hints: a place that cannot be read is counted, and whatever it was, a sweep finds it.
+
+use chartseal_events::{EventRef, StreamId};
+use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogKey, LogSigner, SealedIndex, StoreError};
+use chartseal_infra::telemetry::{fields, note};
+use chartseal_ledger::note::{KeyError, SignatureType, VerifierKey};
+use serde::Deserialize;
+
+use crate::{Report, RunFailed, Sealer};
+
+/// What a payload says, as far as it is used. One without records is the schedule's.
+#[derive(Debug, Deserialize)]
+pub struct Woken {
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Debug, Deserialize)]
+struct Change {
+    #[serde(rename = "Keys")]
+    keys: Keys,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keys {
+    stream: Text,
+    seq: Number,
+}
+
+#[derive(Debug, Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Number {
+    #[serde(rename = "N")]
+    digits: String,
+}
+
+/// An invocation that did not do what it was to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsealed {
+    /// The log's key cannot be had.
+    #[error("the log's key: {0}")]
+    Key(#[from] StoreError),
+    /// The log can have no such name or key.
+    #[error("the log: {0}")]
+    Log(#[from] KeyError),
+    /// The run failed.
+    #[error(transparent)]
+    Run(#[from] RunFailed),
+}
+
+/// The log's public key as KMS has it, under the vault's origin. That it is the one that the vault's first event names, the sealer sees to.
+pub async fn log_of(key: &impl LogKey, origin: &str) -> Result<VerifierKey, Unsealed> {
+    Ok(VerifierKey::new(origin, SignatureType::Ed25519, &key.public_key().await?.0)?)
+}
+
+impl Woken {
+    /// The places of a batch; none where it is time to sweep.
+    fn hints(&self) -> Option<Vec<EventRef>> {
+        let records = self.records.as_ref()?;
+        let places = records.iter().filter_map(|Record { dynamodb: Change { keys } }| {
+            let stream = keys.stream.text.parse::<StreamId>().ok()?;
+            Some(EventRef { stream, seq: keys.seq.digits.parse().ok()? })
+        });
+        let places: Vec<EventRef> = places.collect();
+        note::add(&fields::BATCH_RECORDS, records.len());
+        note::add(&fields::BATCH_NOWHERE, records.len() - places.len());
+        Some(places)
+    }
+}
+
+impl<E, B, I, F, S, C> Sealer<'_, E, B, I, F, S, C>
+where
+    E: EventStore,
+    B: BlockStore,
+    I: SealedIndex,
+    F: LogFiles,
+    S: LogSigner,
+    C: Clock,
+{
+    /// Does what it was woken for.
+    pub async fn wake(&self, woken: &Woken) -> Result<Report, RunFailed> {
+        match woken.hints() {
+            Some(hints) => self.run(hints).await,
+            None => self.sweep().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(payload: &str) -> Option<Vec<EventRef>> {
+        serde_json::from_str::<Woken>(payload).expect("a payload").hints()
+    }
+
+    #[test]
+    fn a_batch_names_places_and_the_schedule_names_none() {
+        let batch = include_str!("../../../events/samples/consumer.json");
+        assert_eq!(read(batch).map(|places| places.len()), Some(3));
+        assert_eq!(read(include_str!("../../../events/samples/seal-sweep.json")), None);
+        assert_eq!(read(r#"{"Records": []}"#), Some(Vec::new()));
+        let strange = |stream: &str, seq: &str| {
+            let keys = format!(r#"{{"stream": {{"S": "{stream}"}}, "seq": {{"N": "{seq}"}}}}"#);
+            read(&format!(r#"{{"Records": [{{"eventName": "INSERT", "dynamodb": {{"Keys": {keys}}}}}]}}"#))
+        };
+        assert_eq!(strange("vault", "7"), Some(vec![EventRef { stream: StreamId::Vault, seq: 7 }]));
+        assert_eq!(strange("vault", "-7"), Some(Vec::new()));
+        assert_eq!(strange("somewhere", "7"), Some(Vec::new()));
+    }
+}
