@@ -62,7 +62,9 @@ pub enum Error {
         status: u16,
     },
     /// The object store no longer takes the body at the address that the vault gave.
-    #[error("the object store refused the upload (HTTP 403): its address has most likely expired")]
+    #[error(
+        "the object store does not take the upload at the address that the vault gave: its time is most likely over"
+    )]
     UploadExpired,
     /// The object store got something else than was sent, again and again, though the ciphertext on this machine is whole.
     #[error("the object store refused (HTTP 400), again and again: what it got is not what was sent")]

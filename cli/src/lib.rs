@@ -34,6 +34,7 @@ mod pipe;
 mod progress;
 mod receipt;
 mod records;
+mod s3_error;
 mod search;
 mod state;
 mod tampering;

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chartseal_local::{Operation, operations};
 use chartseal_openapi::functions;
-use serde_json::Value;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -63,12 +63,7 @@ fn of_gateway(template: &str) -> Result<Served, String> {
 
 /// The operations of a document.
 fn of_document(text: &str) -> BTreeSet<String> {
-    let document: Value = serde_json::from_str(text).expect("JSON");
-    let paths = document["paths"].as_object().expect("paths");
-    let operations = paths.iter().flat_map(|(path, methods)| {
-        methods.as_object().expect("methods").keys().map(move |method| format!("{} {path}", method.to_uppercase()))
-    });
-    operations.collect()
+    operations(text).expect("an OpenAPI document").iter().map(Operation::name).collect()
 }
 
 /// Which program's code has which route.

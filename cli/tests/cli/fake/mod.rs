@@ -29,11 +29,24 @@ pub enum Fault {
     Unavailable,
     /// This HTTP status, before any of the request's body is read.
     Status(u16),
+    /// This HTTP status with S3's document of this code and message, before any of the request's body is read.
+    Refused(u16, &'static str, &'static str),
     /// The connection is closed after so many bytes: of what is sent to it, or of what it answers.
     Cut(usize),
     /// `Range` is ignored, and all of the body is sent.
     RangeIgnored,
 }
+
+/// How S3 says that an address's time is over: that of the credentials behind it, and its own.
+pub const EXPIRED: [Fault; 3] = [
+    Fault::Refused(400, "ExpiredToken", "The provided token has expired."),
+    Fault::Refused(403, "AccessDenied", "Request has expired"),
+    Fault::Refused(
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+    ),
+];
 
 /// Changes an answer: the path, and the document.
 pub type Twist = Box<dyn FnMut(&str, &mut Value) + Send>;
