@@ -131,6 +131,12 @@ impl Storm {
         })
     }
 
+    /// How many invocations of each of these functions began, and have no line.
+    fn without_a_line(&self, functions: &[(&str, u64)]) -> String {
+        let cut_short = Hands(self.stack).cut_short();
+        functions.iter().map(|(name, _)| format!("{name} {}", cut_short[*name])).collect::<Vec<_>>().join(", ")
+    }
+
     /// Every event that was acknowledged is there as it was told, and everything was read.
     fn lost_nothing(&self, report: &chartseal_audit::Report) {
         let stored: BTreeMap<(String, String), Hash> = Hands(self.stack)

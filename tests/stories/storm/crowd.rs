@@ -40,7 +40,7 @@ const LEAST: [(&str, u64); 9] = [
 /// Those who come again: everybody but who makes versions.
 const AGAIN: [usize; 9] = [0, 1, 2, 4, 5, 7, 8, 15, 9];
 /// How long others come, at most.
-const CROWDED: Duration = Duration::from_secs(30);
+const CROWDED: Duration = Duration::from_mins(1);
 /// How long a request may take to be verified while functions are killed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -62,6 +62,7 @@ pub fn many_at_one_record<'scope, 'env>(storm: &'env Storm, uploads: &'scope Sco
         killer.end()
     });
     storm.tells(&format!("{CLIENTS} clients at one record, {}", in_words(&hits)));
+    storm.tells(&format!("invocations without a line: {}", storm.without_a_line(&LEAST)));
     assert_eq!(storm.spared(&hits, &LEAST), None);
 }
 

@@ -76,7 +76,8 @@ fn sweeps(storm: &Storm) {
         }
         killer.end()
     });
-    storm.tells(&format!("uploads found by sweeps, {}", in_words(&hits)));
+    let logged = storm.without_a_line(&LEAST_SWEEPER);
+    storm.tells(&format!("uploads found by sweeps, {}; invocations without a line: {logged}", in_words(&hits)));
     assert_eq!(storm.spared(&hits, &LEAST_SWEEPER), None);
 }
 
