@@ -38,7 +38,7 @@ where
         let places: Vec<_> =
             places.map(|(event, index)| (event.leaf, LeafPlace { index, height: seal.height() })).collect();
 
-        let writes = tiles.iter().map(|tile| self.files.put_tile(tile));
+        let writes = tiles.into_iter().map(|tile| async move { self.files.put_tile(&tile).await });
         futures_util::stream::iter(writes).buffer_unordered(MAX_CONCURRENT).try_collect::<()>().await?;
         self.index.put_leaf_places(&places).await?;
         self.index.put_map_pages(seal.height(), &map.changes(&updated)).await?;

@@ -1,7 +1,9 @@
 //! What must hold of a log, found out from the events and the blocks without the sealer's code.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use chartseal_events::event::{Seen, StoredEvent};
 use chartseal_events::{Event, EventRef, Hash, Kid, Outcome, StreamId, Thumbprint};
@@ -35,6 +37,8 @@ pub enum Invariant {
     Derived,
     /// Only heads of blocks that stand were signed.
     Signed,
+    /// The watermark has nothing unsealed before it.
+    Watermark,
     /// Nothing is refused or called broken where nothing is.
     Calm,
     /// In the end everything is sealed and published.
@@ -60,6 +64,14 @@ pub fn broken<T>(invariant: Invariant, what: impl Into<String>) -> Result<T, Bro
 
 fn holds(holds: bool, invariant: Invariant, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { broken(invariant, what()) }
+}
+
+/// What an event says. The same events are looked at again and again: each is opened once.
+pub fn opened(event: &StoredEvent) -> Option<Rc<Event>> {
+    thread_local! {
+        static OPENED: RefCell<BTreeMap<Hash, Option<Rc<Event>>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    OPENED.with_borrow_mut(|known| known.entry(event.leaf).or_insert_with(|| event.open().ok().map(Rc::new)).clone())
 }
 
 /// The log's public key under its name.
@@ -116,7 +128,9 @@ impl Log {
                 holds(place.seq == next, Invariant::Once, || format!("{place} sealed where {next} is next"))?;
                 let body = stored.get(&place).filter(|stored| stored.leaf == event.leaf);
                 let Some(body) = body else { return broken(Invariant::Once, format!("{place} is not what is stored")) };
-                let Ok(opened) = body.open() else { return broken(Invariant::Once, format!("{place} is unreadable")) };
+                let Some(opened) = opened(body) else {
+                    return broken(Invariant::Once, format!("{place} is unreadable"));
+                };
                 let before = sealed.insert(place.stream, (place.seq, event.leaf));
                 let prev = before.map_or(Hash::ZERO, |(_, leaf)| leaf);
                 holds(opened.prev == prev, Invariant::Once, || format!("{place} names another event before it"))?;
@@ -195,13 +209,17 @@ impl Log {
         Ok(())
     }
 
-    /// Everything is sealed, and the newest head published.
-    pub fn check_all(&self, vault: &MemoryVault) -> Result<(), Broken> {
+    /// Everything is sealed but what cannot be, and the newest head published.
+    pub fn check_all(&self, vault: &MemoryVault, never: &BTreeSet<EventRef>) -> Result<(), Broken> {
         let sealed: BTreeSet<EventRef> =
             self.blocks.iter().flat_map(|block| block.events().iter().map(|event| event.place)).collect();
-        let open = vault.events().iter().map(|event| event.at).find(|place| !sealed.contains(place));
+        let open =
+            vault.events().iter().map(|event| event.at).find(|place| sealed.contains(place) == never.contains(place));
         if let Some(place) = open {
-            return broken(Invariant::All, format!("{place} is not sealed"));
+            return broken(
+                Invariant::All,
+                format!("{place} is {} sealed", if never.contains(&place) { "nevertheless" } else { "not" }),
+            );
         }
         let size = vault.checkpoints().last().map_or(0, |note| {
             Checkpoint::parse(note.rsplit_once("\n\n").map(|(text, _)| format!("{text}\n")).unwrap().as_str())
@@ -217,7 +235,7 @@ pub async fn check(origin: &str, vault: &MemoryVault) -> Result<Log, Broken> {
     let log = Log::read(origin, vault).await?;
     log.check_checkpoints(&vault.checkpoints())?;
     log.check_derived(vault, log.size(), Invariant::Derived).await?;
-    log.check_all(vault)?;
+    log.check_all(vault, &BTreeSet::new())?;
     Ok(log)
 }
 

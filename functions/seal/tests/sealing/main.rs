@@ -2,6 +2,7 @@
 
 mod check;
 mod naive;
+mod simulation;
 mod story;
 
 use chartseal_events::EventRef;
