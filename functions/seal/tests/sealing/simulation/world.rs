@@ -243,7 +243,7 @@ impl World {
             here
         });
         let call = &waiting[chosen.expect("somebody's turn")];
-        if self.faults && self.dice.permille(if call.call.writes() { 45 } else { 8 }) {
+        if self.faults && self.dice.permille(if call.call.writes() { 80 } else { 20 }) {
             self.crash(call);
             return self.found();
         }
@@ -295,7 +295,7 @@ impl World {
         if outcome.is_err() && self.dice.permille(500) {
             self.hints.extend(hints);
         }
-        let whole = self.dice.permille(60);
+        let whole = self.dice.permille(30);
         let judged = self.judge(outcome).and_then(|()| if whole { self.look().map(drop) } else { Ok(()) });
         self.desk.note(judged);
     }
