@@ -2,8 +2,11 @@
 
 mod check;
 mod naive;
+mod refusals;
 mod simulation;
 mod story;
+mod streams;
+mod written;
 
 use chartseal_events::EventRef;
 use chartseal_http::testing::{ORIGIN, Stage};

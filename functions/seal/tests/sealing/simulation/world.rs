@@ -243,7 +243,7 @@ impl World {
             here
         });
         let call = &waiting[chosen.expect("somebody's turn")];
-        if self.faults && self.dice.permille(if call.call.writes() { 80 } else { 20 }) {
+        if self.faults && self.dice.permille(if call.call.writes() { 110 } else { 30 }) {
             self.crash(call);
             return self.found();
         }
