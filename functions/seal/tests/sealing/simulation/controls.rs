@@ -7,7 +7,7 @@ use super::world::World;
 use crate::check::Invariant;
 
 /// In how many worlds a defect may stay unnoticed.
-const WORLDS: u64 = 60;
+const WORLDS: u64 = 30;
 
 fn caught(planted: Planted, by: &[Invariant]) {
     for seed in 0..WORLDS {

@@ -313,7 +313,8 @@ impl World {
         };
         self.tally.blocks += report.blocks;
         self.tally.healed += report.healed;
-        if report.broken > 1 || (self.never.is_empty() && report.waiting > 0) {
+        let spoilt: BTreeSet<_> = self.never.iter().map(|place| place.stream).collect();
+        if report.broken + report.waiting > spoilt.len() {
             return broken(Invariant::Calm, format!("{report:?}"));
         }
         Ok(())
