@@ -42,10 +42,23 @@ impl<'scope> Killer<'scope> {
         scope: &'scope Scope<'scope, 'env>,
         stack: &Stack,
         stop: &'scope AtomicBool,
+        often: (Duration, u64),
+        seed: u64,
+    ) -> Self {
+        let all: Vec<&str> = stack.outputs.functions.keys().map(String::as_str).collect();
+        Self::begin_at(scope, stack, &all, stop, often, seed)
+    }
+
+    /// The same, of these functions alone.
+    pub fn begin_at<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        stack: &Stack,
+        functions: &[&str],
+        stop: &'scope AtomicBool,
         (pause, most): (Duration, u64),
         seed: u64,
     ) -> Self {
-        let names: BTreeSet<String> = stack.outputs.functions.values().cloned().collect();
+        let names: BTreeSet<String> = functions.iter().map(|name| stack.outputs.functions[*name].clone()).collect();
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let thread = scope.spawn(move || {
             let (mut chance, mut killed) = (Chance(seed), 0);

@@ -12,6 +12,7 @@ pub mod hands;
 pub mod killer;
 pub mod liar;
 pub mod lines;
+pub mod log;
 pub mod official;
 pub mod people;
 pub mod scanner;

@@ -10,6 +10,7 @@ mod official_sdk;
 mod races;
 mod refusals;
 mod roles;
+mod sealed;
 mod silence;
 mod storm;
 mod uploads;
