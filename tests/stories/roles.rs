@@ -69,7 +69,8 @@ fn no_harm_in_any_role(attempts: &[Attempt]) {
     for table in ["EventsTable", "BlocksTable"] {
         assert_eq!(who(&|one| changes.contains(&&*one.action) && one.place == table), BTreeSet::new(), "{table}");
     }
-    let unlocks = |one: &Attempt| ["Delete", "Bypass", "Retention", "ObjectLock"].iter().any(|word| one.action.contains(word));
+    let unlocks =
+        |one: &Attempt| ["Delete", "Bypass", "Retention", "ObjectLock"].iter().any(|word| one.action.contains(word));
     assert_eq!(who(&|one| one.place.starts_with("LedgerBucket") && unlocks(one)), BTreeSet::new());
     assert_eq!(who(&|one| one.action == "dynamodb:Scan"), BTreeSet::new(), "nobody reads a whole table");
     for service in ["iam:", "sts:", "lambda:", "logs:", "events:", "cloudformation:"] {

@@ -71,6 +71,13 @@ pub const TABLES: &[TableShape] = &[
         key: &[("item", ScalarAttributeType::S), ("part", ScalarAttributeType::S)],
         by_time: None,
     },
+    TableShape {
+        name: "blocks",
+        resource: "BlocksTable",
+        key: &[("log", ScalarAttributeType::S), ("height", ScalarAttributeType::N)],
+        by_time: None,
+    },
+    TableShape { name: "sealed", resource: "SealedTable", key: &[("item", ScalarAttributeType::S)], by_time: None },
 ];
 
 /// Where the workflow leaves its task tokens: a table of nobody's, so that no write of the workflow's own is taken for one of the vault's.
@@ -163,6 +170,8 @@ impl Ground {
             keys: named("keys"),
             index: named("index"),
             work: named("work"),
+            blocks: named("blocks"),
+            sealed: named("sealed"),
         }
     }
 }
