@@ -46,8 +46,11 @@ fn every_event_comes_into_the_log_once_whatever_becomes_of_its_sealers() {
     let (events, blocks, tiles) = (standing.events.len(), standing.blocks, standing.tiles);
     told(&format!("{events} events in {blocks} blocks, {tiles} full tiles"));
 
-    // Nobody is told of what happens now: the sweep finds it.
     let hands = Hands(stack);
+    for number in 0..4 {
+        hands.invoke("seal", &payload(number));
+    }
+    // Nobody is told of what happens now: the sweep finds it.
     hands.hints(&["seal"], false);
     Hospital::verified(stack, "St. Dora").ask(record);
     let swept = log.until_all_is_sealed(PATIENCE, || {
@@ -58,6 +61,11 @@ fn every_event_comes_into_the_log_once_whatever_becomes_of_its_sealers() {
     let last = log.checkpoint().expect("published");
     assert!(last.size() > first.size(), "the log has grown");
     told("what no hint came for, by sweeps alone");
+    // Not even who may do everything deletes what is locked. (It asks for all versions, the newest first.)
+    let deleted =
+        hands.try_do(&json!({"do": "delete-object", "bucket": stack.output("LedgerBucket"), "prefix": "checkpoint"}));
+    assert!(deleted.as_ref().is_err_and(|why| why.contains("AccessDenied")), "{deleted:?}");
+    assert_eq!(log.checkpoint(), Some(last));
 }
 
 /// A record that one hospital keeps and another one reads.
