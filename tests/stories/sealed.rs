@@ -16,9 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const HALF_PUBLISHED: Duration = Duration::from_secs(2);
 /// How many commands that is measured with.
 const MEASURED: usize = 21;
-/// Threads that send commands, and commands of each.
+/// Threads that send commands, and commands of each: together more leaves than a tile has.
 const SENDERS: usize = 4;
-const COMMANDS: usize = 20;
+const COMMANDS: usize = 50;
 /// Threads that wake sealers by hand.
 const RIVALS: usize = 3;
 /// How far apart sealers are killed, at most, and how many.
@@ -45,6 +45,7 @@ fn every_event_comes_into_the_log_once_whatever_becomes_of_its_sealers() {
     let standing = log.until_all_is_sealed(PATIENCE, || ());
     let (events, blocks, tiles) = (standing.events.len(), standing.blocks, standing.tiles);
     told(&format!("{events} events in {blocks} blocks, {tiles} full tiles"));
+    assert!(tiles > 0, "no tile became full");
 
     let hands = Hands(stack);
     for number in 0..4 {
