@@ -1,7 +1,11 @@
 """What only an administrator of the account can do: one question as JSON on standard input, the answer as JSON on standard output."""
 
+import datetime
+import io
 import json
+import pathlib
 import sys
+import zipfile
 
 import boto3
 import botocore
@@ -81,6 +85,27 @@ def execution(q):
         return error.response["Error"]["Code"]
 
 
+def start_execution(q):
+    return client("stepfunctions").start_execution(stateMachineArn=q["machine"], name=q["name"], input=json.dumps(q["input"]))["executionArn"]
+
+
+def decide_task(q):
+    """Tells a task that waits that it is approved, for so many seconds from now."""
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=q["seconds"])
+    output = {"decision": "approved", "until": until.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    client("stepfunctions").send_task_success(taskToken=q["token"], output=json.dumps(output))
+
+
+def passed(q):
+    """How an execution stands, with the states that it came to and when it did, in seconds since it began."""
+    service = client("stepfunctions")
+    described = service.describe_execution(executionArn=q["execution"])
+    pages = service.get_paginator("get_execution_history").paginate(executionArn=q["execution"])
+    entered = [event for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
+    since = lambda event: (event["timestamp"] - described["startDate"]).total_seconds()
+    return {"status": described["status"], "states": [(event["stateEnteredEventDetails"]["name"], since(event)) for event in entered]}
+
+
 def invoke(q):
     answer = client("lambda").invoke(FunctionName=q["function"], Payload=json.dumps(q["payload"]))
     payload = json.loads(answer["Payload"].read() or "null")
@@ -147,6 +172,18 @@ def invocations(q):
     return found
 
 
+def cut_short(q):
+    """How many invocations of each function have no line. The emulator can take a line for the next invocation's, so each is known by its id."""
+    begun, written = [], set()
+    for invocation in invocations(q):
+        begun.append((invocation["function"], invocation["request_id"]))
+        written.update(json.loads(line).get("request.id") for line in invocation["lines"])
+    counts = dict.fromkeys(q["functions"], 0)
+    for function, request_id in begun:
+        counts[function] += request_id not in written
+    return counts
+
+
 def in_the_open(q):
     text = [item["body"]["B"].decode() for item in items(q["events"])]
     text += [item["stream"]["S"] for item in items(q["events"])]
@@ -206,6 +243,52 @@ def hints(q):
             (client("events").enable_rule if q["on"] else client("events").disable_rule)(Name=rule)
 
 
+def forget_stream(q):
+    """Deletes a function's one event source mapping; gives what is needed to make it again."""
+    service = client("lambda")
+    [mapping] = service.list_event_source_mappings(FunctionName=q["function"])["EventSourceMappings"]
+    service.delete_event_source_mapping(UUID=mapping["UUID"])
+    kept = ("EventSourceArn", "BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "FilterCriteria", "FunctionResponseTypes",
+            "BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "DestinationConfig")
+    return {name: mapping[name] for name in kept if mapping.get(name) is not None} | {"FunctionName": q["function"]}
+
+
+def recall_stream(q):
+    client("lambda").create_event_source_mapping(StartingPosition="LATEST", **q["mapping"])
+
+
+def put_function(q):
+    """A function that is no part of the stack, with the role of one that is; gives its name."""
+    service, archive = client("lambda"), io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as package:
+        bootstrap = zipfile.ZipInfo("bootstrap")
+        bootstrap.external_attr = 0o755 << 16
+        package.writestr(bootstrap, pathlib.Path(q["program"]).read_bytes(), zipfile.ZIP_DEFLATED)
+    like = service.get_function_configuration(FunctionName=q["like"])
+    return service.create_function(
+        FunctionName=q["name"], Runtime=like["Runtime"], Role=like["Role"], Handler="bootstrap", Code={"ZipFile": archive.getvalue()},
+        Timeout=q["timeout_s"], Environment={"Variables": q["variables"]}, LoggingConfig={"LogGroup": f"/aws/lambda/{q['name']}"},
+    )["FunctionName"]
+
+
+def put_api(q):
+    """An HTTP API that leads every call to one function, as the stack's leads its own; gives its id."""
+    service = client("apigatewayv2")
+    function = client("lambda").get_function_configuration(FunctionName=q["function"])["FunctionArn"]
+    client("lambda").add_permission(FunctionName=q["function"], StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+    api = service.create_api(Name=q["function"], ProtocolType="HTTP")["ApiId"]
+    integration = service.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0")
+    service.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration['IntegrationId']}")
+    service.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    return api
+
+
+def call(q):
+    """What a function gave, or how it failed."""
+    answer = client("lambda").invoke(FunctionName=q["function"], Payload=json.dumps(q["payload"]))
+    return {"error": answer.get("FunctionError"), "payload": answer["Payload"].read().decode()}
+
+
 def credentials(q):
     """Temporary credentials of a new role with this policy and nothing else."""
     role, trust = q["role"], {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
@@ -230,6 +313,12 @@ DEEDS = {
     "begin-upload": lambda q: client("s3").create_multipart_upload(Bucket=q["bucket"], Key=q["key"])["UploadId"],
     "credentials": credentials,
     "hints": hints,
+    "forget-stream": forget_stream,
+    "recall-stream": recall_stream,
+    "cut-short": cut_short,
+    "put-function": put_function,
+    "put-api": put_api,
+    "call": call,
     "together": together,
     "inventory": inventory,
     "forge-event": forge_event,
@@ -240,6 +329,9 @@ DEEDS = {
     "uploads": uploads,
     "complete": complete,
     "execution": execution,
+    "start-execution": start_execution,
+    "decide-task": decide_task,
+    "passed": passed,
     "invoke": invoke,
     "invoke-all": invoke_all,
     "may": may,

@@ -1,6 +1,7 @@
 //! A person at a vault: signs commands and read tokens, sends them, and checks every receipt before anything of an answer is used.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chartseal_events::command::Claims;
@@ -35,6 +36,8 @@ pub struct Client {
     pub wallet: Wallet,
     /// How bodies are moved.
     pub transfers: Transfers,
+    /// The file that receipts are added to.
+    pub receipts: Option<PathBuf>,
 }
 
 /// A command to be sent.
@@ -118,7 +121,7 @@ impl<'a> Call<'a> {
 impl Client {
     /// A wallet at a vault.
     pub fn new(vault: Vault, wallet: Wallet) -> Self {
-        Self { vault, wallet, transfers: Transfers::default() }
+        Self { vault, wallet, transfers: Transfers::default(), receipts: None }
     }
 
     /// The provider that the wallet's holder acts for.
@@ -146,7 +149,13 @@ impl Client {
         let (answer, resent, sent) = self.exchange(call)?;
         let answer: T = answer.read()?;
         let event = receipt::check(answer.receipt(), &sent.command)?;
+        self.keep(answer.receipt())?;
         Ok(Taken { answer, event, resent })
+    }
+
+    /// Adds a receipt that has been checked to the file of receipts, if there is one.
+    pub(crate) fn keep(&self, receipt: &Receipt) -> Result<(), Error> {
+        self.receipts.as_deref().map_or(Ok(()), |path| receipt::keep(path, receipt))
     }
 
     pub(crate) fn exchange(&self, call: &Call<'_>) -> Result<(RawAnswer, bool, SignedCommand), Error> {

@@ -1,6 +1,7 @@
 //! The commands, a file for each group. A command returns its JSON answer, and says it in words as it goes.
 
 pub mod audit;
+pub mod ledger;
 pub mod operator;
 pub mod provider;
 pub mod record;
@@ -30,6 +31,9 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Record(command) => record::run(&command, &session, output),
         Group::Search(arguments) => search::run(&arguments, &session, output),
         Group::Request(command) => request::run(&command, &session, output),
+        Group::Ledger(command) => ledger::run(&command, &session, output),
+        Group::Receipt(command) => ledger::receipts(&command, &session, output),
+        Group::Verify(arguments) => ledger::verify(&arguments, output),
         Group::Audit(arguments) => audit::run(&arguments, json),
         Group::Completions { shell } => {
             let mut script = Vec::new();

@@ -62,7 +62,9 @@ pub enum Error {
         status: u16,
     },
     /// The object store no longer takes the body at the address that the vault gave.
-    #[error("the object store refused the upload (HTTP 403): its address has most likely expired")]
+    #[error(
+        "the object store does not take the upload at the address that the vault gave: its time is most likely over"
+    )]
     UploadExpired,
     /// The object store got something else than was sent, again and again, though the ciphertext on this machine is whole.
     #[error("the object store refused (HTTP 400), again and again: what it got is not what was sent")]
@@ -104,6 +106,22 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// A receipt cannot be kept.
+    #[error("the vault took it, but its receipt cannot be kept in {}: {source}", path.display())]
+    Receipts {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A line of a file of receipts is none.
+    #[error("line {line} of {} is no receipt", path.display())]
+    ReceiptFile {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
     },
     /// What a transfer keeps on this machine cannot be written or read.
     #[error("the encrypted record cannot be kept in {}: {source}", path.display())]
@@ -251,6 +269,8 @@ impl Error {
             Self::Blind(_) => "not-blinded",
             Self::File { .. } => "file",
             Self::Spool { .. } => "spool",
+            Self::Receipts { .. } => "receipts",
+            Self::ReceiptFile { .. } => "bad-receipt",
             Self::SpoolDamaged => "spool-damaged",
             Self::UploadBusy => "upload-busy",
             Self::FileChanged(_) => "file-changed",
@@ -311,6 +331,10 @@ impl Error {
             Self::Query(_) | Self::TokenQuery(_) => "Write a query like 'modality:mri AND (body:brain OR body:neck)'.",
             Self::Blind(_) => "Use 1 to 32 terms.",
             Self::File { .. } => "Check the name and that the file is yours to use.",
+            Self::Receipts { .. } => {
+                "Nothing is lost, the event stands. Make room there or name another file before the next command."
+            }
+            Self::ReceiptFile { .. } => "Name a file that --receipts has written; each line is one receipt.",
             Self::KeyFileExists(_) => {
                 "If an export that was broken off has left it, give the same command without --generate-key; else name another file: a key is never replaced."
             }

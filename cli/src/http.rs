@@ -14,6 +14,7 @@ use ureq::{Agent, SendBody};
 use crate::clock;
 use crate::error::Error;
 use crate::patience::Patience;
+use crate::s3_error;
 
 /// Longest answer of the vault. Lambda itself ends at 6 MB.
 const MAX_ANSWER_BYTES: u64 = 8 * 1024 * 1024;
@@ -31,6 +32,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a vault is tried where nobody answers at all: the address is wrong, or somebody is waiting for a message that says so.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(2);
+/// The status of an address that the object store does not take, or not any more.
+pub(crate) const ADDRESS_REFUSED: u16 = 403;
 /// How many connections are kept for the next call.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
@@ -155,7 +158,7 @@ impl Transport {
         Ok(RawAnswer { status, date_ms, body })
     }
 
-    /// Sends so many bytes to the object store, once. The status says how it went.
+    /// Sends so many bytes to the object store, once. The status says how it went; that of an address whose time is over is [`ADDRESS_REFUSED`].
     pub(crate) fn put(&self, call: &PresignedCall, body: &mut dyn Read, body_bytes: u64) -> Result<u16, Error> {
         let url = presigned(call, "PUT")?;
         let mut builder = with_headers(ureq::http::Request::builder().method("PUT").uri(url), &call.headers);
@@ -170,11 +173,13 @@ impl Transport {
             .timeout_per_write(Some(STALL_TIMEOUT))
             .timeout_send_body(Some(TRANSFER_TIMEOUT))
             .timeout_recv_response(Some(STORE_TIMEOUT))
+            .timeout_recv_body(Some(STORE_TIMEOUT))
             .build();
-        Ok(self.agent.run(request).map_err(failed)?.status().as_u16())
+        Ok(status_of_store(self.agent.run(request).map_err(failed)?))
     }
 
-    /// Opens a body at the object store from this byte on (RFC 9110 section 14), once.
+    /// Opens a body at the object store from this byte on (RFC 9110 section 14), once. An address whose time is over is refused with
+    /// [`ADDRESS_REFUSED`].
     pub(crate) fn get(&self, call: &PresignedCall, from: u64) -> Result<Incoming, Error> {
         let url = presigned(call, "GET")?;
         let mut builder = ureq::http::Request::builder().method("GET").uri(url).header("accept-encoding", "identity");
@@ -201,11 +206,17 @@ impl Transport {
             }
             // The object ends before that byte.
             416 => (from, Some(range.and_then(|(_, total_bytes)| total_bytes).unwrap_or(from))),
-            status => return Err(Error::StorageRefused { status }),
+            _ => return Err(Error::StorageRefused { status: status_of_store(response) }),
         };
         let url = without_query(url);
         Ok(Incoming { start, total_bytes, url, reader: Box::new(response.into_body().into_reader()) })
     }
+}
+
+/// How the object store answered. Where the time of the credentials is over that signed the address, S3 says 400, as it does of a damaged body.
+fn status_of_store(response: ureq::http::Response<ureq::Body>) -> u16 {
+    let status = response.status().as_u16();
+    if status == 400 && s3_error::says_expired(response.into_body().into_reader()) { ADDRESS_REFUSED } else { status }
 }
 
 /// A body that comes from the object store.

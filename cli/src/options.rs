@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{audit, operator, provider, record, request, search, wallet};
+use crate::commands::{audit, ledger, operator, provider, record, request, search, wallet};
 
 const AFTER: &str = "\
 Exit codes:
@@ -19,6 +19,7 @@ Exit codes:
 
 Environment:
   CHARTSEAL_PASSPHRASE  the wallet's passphrase, if there is no --passphrase-file
+  CHARTSEAL_RECEIPTS    the file that receipts are added to, if there is no --receipts
   CHARTSEAL_STATE       the folder where unfinished transfers are kept, encrypted; by default
                         chartseal in $XDG_STATE_HOME or ~/.local/state
 
@@ -56,6 +57,9 @@ pub struct Globals {
     /// The vault's address; by default the one the wallet is connected to.
     #[arg(long, global = true, value_name = "URL", env = "CHARTSEAL_API")]
     pub api: Option<String>,
+    /// Keep the receipts of what the vault takes: one line of JSON each, added at the file's end.
+    #[arg(long, global = true, value_name = "FILE", env = "CHARTSEAL_RECEIPTS")]
+    pub receipts: Option<PathBuf>,
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
     pub json: bool,
@@ -81,6 +85,14 @@ pub enum Group {
     /// Ask for access to a record, and decide on requests.
     #[command(subcommand)]
     Request(request::Command),
+    /// See the vault's log: its key, its newest checkpoint.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// Turn the receipts of commands into proof files.
+    #[command(subcommand)]
+    Receipt(ledger::Receipts),
+    /// Check proof files, with the log's public key and nothing else.
+    Verify(ledger::Verify),
     /// Account for everything that a vault's tables and bucket hold.
     #[command(after_help = AUDIT)]
     Audit(audit::Arguments),

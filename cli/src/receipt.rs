@@ -1,6 +1,10 @@
 //! Receipts: the event that the vault says a command led to. A receipt is believed once its hash, its place, the command in it and what it
 //! states have been compared with what was sent.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
 use chartseal_events::command::{
     AccessApprove, AccessDeny, Action, Announcement, KeyIssue, ProviderSuspend, ProviderVerify, RecordDownload,
     RecordKey, RecordVersion, RequestDownload,
@@ -9,6 +13,7 @@ use chartseal_events::id::Kind;
 use chartseal_events::wire::Receipt;
 use chartseal_events::{Command, Event, EventRef, Outcome, StreamId};
 
+use crate::error::Error;
 use crate::tampering::Tampering;
 
 /// The receipt's event: its hash is the hash of its bytes, and they are an event of that place.
@@ -19,6 +24,18 @@ pub(crate) fn event_of(receipt: &Receipt) -> Result<Event, Tampering> {
         return Err(Tampering::ReceiptHash(place));
     }
     stored.open().map_err(|_| Tampering::ReceiptEvent(place))
+}
+
+/// Adds a receipt to a file that only its owner can read, in one write: commands that run side by side do not mix their lines.
+pub(crate) fn keep(path: &Path, receipt: &Receipt) -> Result<(), Error> {
+    let failed = |source| Error::Receipts { path: path.to_owned(), source };
+    let mut line = serde_json::to_vec(receipt).map_err(|error| failed(error.into()))?;
+    line.push(b'\n');
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).and_then(|mut file| file.write_all(&line)).map_err(failed)
 }
 
 /// Checks a receipt against the command that was sent.

@@ -66,7 +66,15 @@ impl Session {
         let api = self.globals.api.clone().unwrap_or_else(|| pin.api.clone());
         let mut client = Client::new(Vault::new(VaultPin { api, ..pin })?, wallet);
         client.transfers.state = State::of_environment();
+        client.receipts.clone_from(&self.globals.receipts);
         Ok(client)
+    }
+
+    /// The vault that the wallet knows. Asks for no passphrase: what is read there is public.
+    pub fn vault(&self) -> Result<Vault, Failure> {
+        let pin = self.wallet_file()?.head().vault.clone().ok_or(Error::NoVault)?;
+        let api = self.globals.api.clone().unwrap_or_else(|| pin.api.clone());
+        Ok(Vault::new(VaultPin { api, ..pin })?)
     }
 
     /// Writes a new wallet.

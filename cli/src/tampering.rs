@@ -4,6 +4,8 @@ use chartseal_envelope::key_release::ReleaseError;
 use chartseal_envelope::{FrameError, HeaderError, HeaderMismatch, OpenError};
 use chartseal_events::EventRef;
 use chartseal_events::evidence::Unsound;
+use chartseal_ledger::event_proof::EventProofError;
+use chartseal_ledger::policy::RefusedCheckpoint;
 use chartseal_ledger::terms::BlindError;
 
 /// Something that came back from outside is not what it must be.
@@ -83,6 +85,12 @@ pub enum Tampering {
     /// The vault did not evaluate terms with its published search key.
     #[error("the search tokens are false: {0}")]
     Tokens(#[source] BlindError),
+    /// The log's head is not to be believed.
+    #[error("the checkpoint does not hold up: {0}")]
+    Checkpoint(#[source] RefusedCheckpoint),
+    /// A proof does not prove its event.
+    #[error("the proof does not hold up: {0}")]
+    Proof(#[source] EventProofError),
     /// A hit says something else than its event.
     #[error("the hit {0} is false: it says something else than its signed event")]
     Hit(EventRef),
@@ -111,6 +119,8 @@ impl Tampering {
             Self::BodyLength { .. } | Self::BodyChecksum | Self::BodyFrames(_) | Self::BodyFrame(_) => "body-tampered",
             Self::FramesRoot => "body-exchanged",
             Self::Tokens(_) => "tokens-false",
+            Self::Checkpoint(_) => "checkpoint-false",
+            Self::Proof(_) => "proof-false",
             Self::Hit(_) => "hit-false",
         }
     }

@@ -30,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use crate::announcement;
 use crate::client::{Call, Client, Taken};
 use crate::error::{Error, printable};
+use crate::http::ADDRESS_REFUSED;
 use crate::patience::{Attempts, Patience};
 use crate::progress::{Counted, Progress, Stage};
 use crate::records::check_wrapped;
@@ -203,7 +204,7 @@ impl Client {
                 Ok(200..300 | 412) => return Ok(()),
                 Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
                 // What the address was signed for is what is sent: almost always the time is over.
-                Ok(403) => return Err(Error::UploadExpired),
+                Ok(ADDRESS_REFUSED) => return Err(Error::UploadExpired),
                 // The store computed another checksum than was announced.
                 Ok(400) if is_whole()? => Error::DamagedOnTheWay,
                 Ok(400) => return Err(Error::SpoolDamaged),

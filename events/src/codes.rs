@@ -51,6 +51,8 @@ codes! {
         "Send the command to the path of the object that it names.";
     BadId = "bad-id", 400, "The id is not a canonical ULID",
         "Ids are 26 upper-case Crockford characters, as the vault printed them.";
+    BadPlace = "bad-place", 400, "The hash, height or tile in the path is not in its one spelling",
+        "Hashes are 64 lower-case hex digits, heights are decimal without leading zeros, tiles are named as C2SP tlog-tiles says.";
     BadField = "bad-field", 400, "A field's value is out of its documented bounds",
         "See the bounds of the member that `field` names in docs/EVENT-LOG.md.";
     BadJti = "bad-jti", 400, "The command's jti is not a ULID of the time it was signed",

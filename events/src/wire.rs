@@ -50,6 +50,33 @@ wire! {
         /// Its exact bytes, as text.
         body: String,
     }
+    /// A block of the ledger, as anybody may see it.
+    LedgerBlock {
+        /// How many blocks are before it.
+        height: u64,
+        /// Its header: the seal leaf's exact bytes (docs/LEDGER.md), base64url.
+        seal: String,
+        /// Its events' leaf hashes, hex, in the log's order.
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+        leaves: Vec<Hash>,
+    }
+    /// That an event is in the ledger. Nothing of it is believed before it is verified against the checkpoint, and that under the log's key.
+    LedgerProof {
+        /// The event's index in the log.
+        index: u64,
+        /// Its block's height.
+        height: u64,
+        /// Its block's header: the seal leaf's exact bytes, base64url.
+        seal: String,
+        /// The inclusion proof of the event's leaf, hex, from the leaf's sibling upwards (RFC 6962).
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+        inclusion: Vec<Hash>,
+        /// The inclusion proof of the header.
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+        seal_inclusion: Vec<Hash>,
+        /// The checkpoint that both lead to: a signed note.
+        checkpoint: String,
+    }
     /// A command was taken, or had been taken before.
     Accepted {
         /// The event it led to.

@@ -59,6 +59,10 @@ pub enum Fault {
     Twice,
     /// Somebody else is quicker: this is done first.
     Overtaken(Deed),
+    /// It is slow and succeeds: the first is done before it takes effect, the second after that and before its good answer is there.
+    Slow(Deed, Deed),
+    /// A batch breaks off in the middle, because this tells the port so: some of it takes effect, and it fails.
+    InPart(Deed),
 }
 
 impl Fault {
@@ -79,6 +83,8 @@ impl Fault {
             Self::Late(_) => "late",
             Self::Twice => "twice",
             Self::Overtaken(_) => "overtaken",
+            Self::Slow(..) => "slow",
+            Self::InPart(_) => "in part",
         }
     }
 }
@@ -140,9 +146,15 @@ impl<P: Clone + Send + Sync + 'static> Faulty<P> {
                 drop(done(port()).await);
                 done(port()).await
             }
-            Some(Fault::Overtaken(quicker)) => {
-                quicker.await;
+            Some(Fault::Overtaken(first) | Fault::InPart(first)) => {
+                first.await;
                 done(port()).await
+            }
+            Some(Fault::Slow(before, after)) => {
+                before.await;
+                let answer = done(port()).await;
+                after.await;
+                answer
             }
         }
     }

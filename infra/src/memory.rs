@@ -16,6 +16,7 @@
 //! ```
 
 mod blobs;
+mod cut;
 mod keys;
 mod ledger;
 mod lists;
@@ -34,6 +35,7 @@ use serde_json::Value;
 use crate::ports::{Clock, KeyItem, StoreError, Workflow};
 
 pub use blobs::HttpAnswer;
+pub use cut::{CutOff, Landing};
 
 /// What the clock of a new twin says: 2026-11-23T00:00:00Z.
 pub const START_MS: u64 = 1_795_392_000_000;
@@ -67,6 +69,7 @@ struct World {
     started: Vec<Id>,
     waiting: BTreeSet<String>,
     told: Vec<(String, Value)>,
+    cut: cut::Cut,
     ledger: ledger::Ledger,
 }
 
@@ -105,6 +108,7 @@ impl MemoryVault {
             started: Vec::new(),
             waiting: BTreeSet::new(),
             told: Vec::new(),
+            cut: cut::Cut::default(),
             ledger: ledger::Ledger::default(),
         })))
     }

@@ -7,7 +7,7 @@ use chartseal_events::encoding::base64url;
 use chartseal_events::limits::PART_BYTES;
 use chartseal_events::{Bytes, Hash, Id};
 use chartseal_tests::people::PATIENCE;
-use chartseal_tests::{Hospital, Stack, sample};
+use chartseal_tests::{Hospital, Stack, log, sample};
 use serde_json::{Value, json};
 
 /// Invitations that are there to be used.
@@ -15,6 +15,7 @@ const INVITATIONS: usize = 12;
 
 /// Makes all of it.
 pub fn gathered(stack: &Stack) -> Value {
+    log::begun(&stack.vault());
     let [owner, stranger, asker, grantee, victim] =
         ["Owner", "Stranger", "Asker", "Grantee", "Victim"].map(|name| Hospital::verified(stack, name));
     let [pending, other_victim] = ["Pending", "Other victim"].map(|name| Hospital::pending(stack, name));
@@ -27,6 +28,7 @@ pub fn gathered(stack: &Stack) -> Value {
     json!({
         "api": stack.api,
         "origin": stack.vault().origin(),
+        "genesis": stack.vault().pin().genesis,
         "wallets": {
             "owner": wallet(&owner), "stranger": wallet(&stranger), "asker": wallet(&asker),
             "grantee": wallet(&grantee), "pending": wallet(&pending), "operator": wallet(&operator),

@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use chartseal_local::{Environment, Workspace};
+use chartseal_local::{Environment, Operation, Workspace, operations};
 use chartseal_tests::{Hands, Stack};
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// The seed, a number; the same one makes up the same calls.
@@ -96,7 +95,7 @@ fn whatever_is_sent_the_answer_is_a_documented_one() {
     eprintln!("{calls} calls of {} operations in {:.1?}", counts.len(), started.elapsed());
     assert!(outcome.success(), "what Schemathesis found is above, with the calls that show it; {outcome}");
     let document = fs::read_to_string(stack.workspace.root().join("docs/openapi.json")).expect("the document");
-    got_past_the_door(&operations(&document), &counts);
+    got_past_the_door(&named(&document), &counts);
     assert!(Hands(stack).inventory()["objects"].as_u64().is_some(), "the vault stands");
     stack.vault().health().expect("and answers");
 }
@@ -104,14 +103,9 @@ fn whatever_is_sent_the_answer_is_a_documented_one() {
 /// What came of the calls of each operation.
 type Counts = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// The operations of a document, as they are counted: method and path.
-fn operations(document: &str) -> Vec<String> {
-    let document: Value = serde_json::from_str(document).expect("JSON");
-    let paths = document["paths"].as_object().expect("paths");
-    let operations = paths.iter().flat_map(|(path, methods)| {
-        methods.as_object().expect("methods").keys().map(move |method| format!("{} {path}", method.to_uppercase()))
-    });
-    operations.collect()
+/// The operations of a document, as they are counted.
+fn named(document: &str) -> Vec<String> {
+    operations(document).expect("an OpenAPI document").iter().map(Operation::name).collect()
 }
 
 /// The operations of which no call was ever good: also one that was never called, which nobody has counted.
@@ -137,8 +131,7 @@ fn got_past_the_door(operations: &[String], counts: &Counts) {
 #[test]
 fn an_operation_that_is_never_called_or_never_good_is_noticed() {
     let document = r#"{"paths": {"/a": {"get": {}, "post": {}}, "/b": {"get": {}}}}"#;
-    let operations = operations(document);
-    assert_eq!(operations, ["GET /a", "POST /a", "GET /b"]);
+    let operations = named(document);
     let counted = |name: &str, outcome: &str| (name.to_owned(), BTreeMap::from([(outcome.to_owned(), 1)]));
     let mut counts = Counts::from([counted("GET /a", "200"), counted("POST /a", "not-member")]);
     assert_eq!(shut(&operations, &counts), ["POST /a", "GET /b"]);

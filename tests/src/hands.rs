@@ -1,6 +1,8 @@
 //! Hands behind the vault's back: what only an administrator of the cloud account can do. The stories use them to look, and to do harm.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chartseal_local::Endpoint;
@@ -30,6 +32,10 @@ pub struct Attempt {
     /// Whether the deployed role was allowed it.
     pub allowed: bool,
 }
+
+/// An event source mapping that is gone.
+#[derive(Debug)]
+pub struct Forgotten(Value);
 
 impl Hands<'_> {
     /// Does one thing (`tests/hands.py` lists them) and returns what came of it.
@@ -92,6 +98,16 @@ impl Hands<'_> {
         self.act(&json!({"do": "hints", "functions": functions, "on": on}));
     }
 
+    /// Deletes what gives a function the events table's stream: what is written now, it never hears of.
+    pub fn forget_stream(self, function: &str) -> Forgotten {
+        Forgotten(self.act(&json!({"do": "forget-stream", "function": self.0.outputs.functions[function]})))
+    }
+
+    /// Gives it back, from the latest record on.
+    pub fn recall_stream(self, forgotten: &Forgotten) {
+        self.act(&json!({"do": "recall-stream", "mapping": forgotten.0}));
+    }
+
     /// How many items each table has, and how many object versions the bucket.
     pub fn inventory(self) -> Value {
         let tables = ["EventsTable", "PrivateTable", "KeysTable"].map(|name| self.0.output(name).to_owned());
@@ -146,10 +162,55 @@ impl Hands<'_> {
         status.as_str().expect("a status").to_owned()
     }
 
+    /// Starts an execution of the approval workflow by hand; its ARN.
+    pub fn start_execution(self, name: &str, input: &Value) -> String {
+        let machine = self.0.output("ApprovalWorkflow");
+        let arn = self.act(&json!({"do": "start-execution", "machine": machine, "name": name, "input": input}));
+        arn.as_str().expect("an ARN").to_owned()
+    }
+
+    /// The token that a request's execution waits with, or waited with.
+    pub fn task_token(self, request: &str) -> Option<String> {
+        let place = format!("task/{request}");
+        let items = self.items("WorkTable");
+        let item = items.iter().find(|item| item["item"]["S"] == *place)?;
+        Some(item["value"]["S"].as_str().expect("a token").to_owned())
+    }
+
+    /// Tells the execution that waits with this token that the request is approved, for so many seconds.
+    pub fn approve_task(self, token: &str, seconds: u64) {
+        self.act(&json!({"do": "decide-task", "token": token, "seconds": seconds}));
+    }
+
+    /// How an execution stands, and the states that it came to, each with when it did, in seconds since it began.
+    pub fn passed(self, execution: &str) -> (String, Vec<(String, f64)>) {
+        let passed = self.act(&json!({"do": "passed", "execution": execution}));
+        let states = serde_json::from_value(passed["states"].clone()).expect("states");
+        (passed["status"].as_str().expect("a status").to_owned(), states)
+    }
+
     /// Invokes a function.
     pub fn invoke(self, function: &str, payload: &Value) -> Value {
         let name = &self.0.outputs.functions[function];
         self.act(&json!({"do": "invoke", "function": name, "payload": payload}))
+    }
+
+    /// Deploys a program as a function that is no part of the stack. It has the role of one that can do next to nothing.
+    pub fn put_function(self, name: &str, program: &Path, variables: &Value, timeout_s: u64) {
+        let like = &self.0.outputs.functions["healthz"];
+        self.act(&json!({"do": "put-function", "name": name, "program": program, "like": like, "variables": variables, "timeout_s": timeout_s}));
+    }
+
+    /// An HTTP API before a function that is no part of the stack; its address.
+    pub fn put_api(self, name: &str) -> String {
+        let id = self.act(&json!({"do": "put-api", "function": name}));
+        format!("{}/_aws/execute-api/{}/$default", self.0.endpoint.url, id.as_str().expect("an id"))
+    }
+
+    /// Invokes a function that is no part of the stack: the kind of error, if it is one, and what came.
+    pub fn call(self, name: &str, payload: &Value) -> (Option<String>, String) {
+        let given = self.act(&json!({"do": "call", "function": name, "payload": payload}));
+        (given["error"].as_str().map(str::to_owned), given["payload"].as_str().expect("text").to_owned())
     }
 
     /// What a function's role may do of a list of `[service, operation, arguments]`: true or false for each.
@@ -184,6 +245,23 @@ impl Hands<'_> {
     pub fn invocations(self) -> Vec<Invocation> {
         let invocations = self.act(&json!({"do": "invocations", "functions": self.0.outputs.functions}));
         serde_json::from_value(invocations).expect("invocations")
+    }
+
+    /// The same of one function.
+    pub fn invocations_of(self, function: &str) -> Vec<Invocation> {
+        self.invocations_as(function, &self.0.outputs.functions[function])
+    }
+
+    /// The same of a function by the name that Lambda has for it.
+    pub fn invocations_as(self, function: &str, physical: &str) -> Vec<Invocation> {
+        let invocations = self.act(&json!({"do": "invocations", "functions": {function: physical}}));
+        serde_json::from_value(invocations).expect("invocations")
+    }
+
+    /// How many invocations of each function began, and no line anywhere is theirs: its process died in the middle of them, or before it had started.
+    pub fn cut_short(self) -> BTreeMap<String, u64> {
+        let counts = self.act(&json!({"do": "cut-short", "functions": self.0.outputs.functions}));
+        serde_json::from_value(counts).expect("counts")
     }
 
     /// Everything that anybody without a right to private values could come to see: bodies of events, names and metadata of objects, names, inputs

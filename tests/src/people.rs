@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chartseal_cli::{Client, Download, DownloadOf, NewRecord, NewRequest, Person, Silent, Uploaded, Vault, Wallet};
-use chartseal_events::Id;
 use chartseal_events::purpose::Purpose;
+use chartseal_events::{Event, Id};
 use chartseal_ledger::terms::Term;
 use tempfile::{NamedTempFile, TempDir};
 
@@ -88,6 +88,11 @@ impl Hospital {
 
     /// Asks for version 1 of a record.
     pub fn ask(&self, record: Id) -> Id {
+        self.asked(record).0
+    }
+
+    /// The same, with the event that the vault says it is.
+    pub fn asked(&self, record: Id) -> (Id, Event) {
         let new = NewRequest {
             record,
             version: 1,
@@ -95,7 +100,7 @@ impl Hospital {
             grant_seconds: 3_600,
             justification: "the patient is here",
         };
-        self.client.request_access(&new).expect("requested").0
+        self.client.request_access(&new).expect("requested")
     }
 
     /// A request that an operator has approved.

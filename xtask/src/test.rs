@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::process::{Failure, cargo, root, shown};
 use crate::stack;
@@ -17,6 +17,9 @@ const STACK_FILE: &str = "CHARTSEAL_STACK_FILE";
 /// Wallets of a run lie in this folder of `.local`; its process id follows.
 const FOLDER: &str = "test-";
 
+/// How long every test may take on the embedded emulator, once all is built.
+const MAX_RUN: Duration = Duration::from_mins(10);
+
 /// Builds, starts, tests, stops.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     run_with(arguments, &[])
@@ -25,7 +28,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 /// The same, with variables that tell the tests more.
 pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<(), Failure> {
     let started = Instant::now();
+    let whole = asks_for_nothing(arguments, variables);
     let (workspace, binaries) = stack::prepare()?;
+    if whole {
+        build()?;
+    }
     let local = root().join(".local");
     remove_left_behind(&local, Path::new("/proc"));
     let folder = local.join(format!("{FOLDER}{}", std::process::id()));
@@ -38,6 +45,8 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     let place = image.map_or_else(String::new, |image| format!(", in a container of {}", image.name()));
     println!("tests share the stack at {}{place}", running.endpoint().url);
 
+    // The bound is on a run where this machine does all: not in a container, and not on an emulator that somebody else has started.
+    let bounded = whole && running.emulator().is_some() && !in_container;
     let tested = Instant::now();
     // One run tells of every program that fails.
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
@@ -45,14 +54,37 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     let outcome =
         shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program");
     let outcome = outcome.and_then(|()| if in_container && arguments.is_empty() { holder() } else { Ok(()) });
-    let took = tested.elapsed().as_secs_f64();
+    let took = tested.elapsed();
 
     // The stack ends before the verdict, whatever that is. Dropped, not stopped: a stack that `up` left stays on record.
     drop(running);
     // The folder holds keys of a vault that is gone.
     let _ = fs::remove_dir_all(&folder);
-    println!("tests took {took:.1} s, {:.1} s with build and stack", started.elapsed().as_secs_f64());
-    outcome
+    println!("tests took {:.1} s, {:.1} s with build and stack", took.as_secs_f64(), started.elapsed().as_secs_f64());
+    outcome.and_then(|()| if bounded { in_time(took) } else { Ok(()) })
+}
+
+/// Whether a run is of every test, in the usual way: with a filter, `--nocapture` or anything else it may take as long as it likes.
+fn asks_for_nothing(arguments: &[String], variables: &[(&str, String)]) -> bool {
+    arguments.is_empty() && variables.is_empty()
+}
+
+/// Builds every test program, so that the bound on the run is none on the compiler. Examples in comments are built by rustdoc, as they run.
+fn build() -> Result<(), Failure> {
+    shown(&mut cargo(&["test", "--workspace", "--no-run"]), "mend what does not compile above")
+}
+
+/// Holds a whole run to its bound.
+fn in_time(took: Duration) -> Result<(), Failure> {
+    if took <= MAX_RUN {
+        return Ok(());
+    }
+    let (took, most) = (took.as_secs_f64(), MAX_RUN.as_secs());
+    let cause = format!("every test passed, but they took {took:.1} s, more than {most} s");
+    Err(Failure::new(
+        cause,
+        "run it again where nothing else runs; if it is slow there too, find the test that has become slow",
+    ))
 }
 
 /// The tests of the program that holds the container. It has a feature of its own, so `--workspace` leaves it out.
@@ -78,6 +110,23 @@ fn remove_left_behind(local: &Path, processes: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_run_that_asks_for_nothing_is_bounded() {
+        assert!(asks_for_nothing(&[], &[]));
+        for asked in [&["--test", "stories"][..], &["--", "--nocapture"], &["storm"]] {
+            let asked: Vec<String> = asked.iter().map(|argument| (*argument).to_owned()).collect();
+            assert!(!asks_for_nothing(&asked, &[]), "{asked:?}");
+        }
+        assert!(!asks_for_nothing(&[], &[("CHARTSEAL_SEED", "7".to_owned())]));
+    }
+
+    #[test]
+    fn a_run_that_takes_too_long_fails() {
+        assert!(in_time(MAX_RUN).is_ok());
+        let failure = in_time(MAX_RUN + Duration::from_millis(100)).expect_err("too long");
+        assert!(failure.cause.contains("600.1 s, more than 600 s"), "{}", failure.cause);
+    }
 
     #[test]
     fn only_folders_of_runs_that_are_gone_are_removed() {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use chartseal_events::wire::PresignedCall;
 
 use crate::error::Error;
-use crate::http::{Incoming, Transport};
+use crate::http::{ADDRESS_REFUSED, Incoming, Transport};
 use crate::patience::{Attempts, Patience};
 use crate::progress::Progress;
 use crate::tampering::Tampering;
@@ -159,7 +159,7 @@ impl<'a> Body<'a> {
                     }
                 }
                 // The address's time is over.
-                Error::StorageRefused { status: 403 } if self.addresses < MAX_ADDRESSES => {
+                Error::StorageRefused { status: ADDRESS_REFUSED } if self.addresses < MAX_ADDRESSES => {
                     self.addresses += 1;
                     self.call = (self.renew)()?;
                 }

@@ -30,6 +30,7 @@ impl Client {
             Err(Tampering::ReceiptCommand(_)) => self.earlier_announcement(&answer, signed)?,
             checked => checked?,
         };
+        self.keep(&answer.event)?;
         Ok(Taken { answer, event, resent })
     }
 

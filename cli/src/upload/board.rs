@@ -11,6 +11,7 @@ use chartseal_events::limits::MAX_PARTS_ASKED;
 use chartseal_events::wire::{PartCall, PresignedCall};
 
 use crate::error::Error;
+use crate::http::ADDRESS_REFUSED;
 use crate::patience::{Attempts, Patience};
 
 /// Addresses that live shorter are used whenever they come up.
@@ -180,7 +181,7 @@ impl<'a, S: Shipment> Board<'a, S> {
             let passing = match self.shipment.send(next.number, &next.call, &self.stop) {
                 Ok(200..300) => return Ok(Went::Through),
                 // What the address was signed for is what is sent: its time is over.
-                Ok(403) => return Ok(Went::AddressRefused),
+                Ok(ADDRESS_REFUSED) => return Ok(Went::AddressRefused),
                 Ok(status @ (408 | 409 | 429 | 500..)) => Error::StorageRefused { status },
                 // Damaged on its way, unless it was before.
                 Ok(status @ 400) => match self.shipment.refused(next.number, status) {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use chartseal_cli::{DownloadOf, Error, Exit, Patience, State, UnfinishedDownload};
 
 use crate::day::Shared;
-use crate::fake::Fault;
+use crate::fake::{EXPIRED, Fault};
 use crate::watch::Watch;
 
 const QUICK: Patience = Patience {
@@ -110,6 +110,19 @@ fn an_address_that_has_expired_is_asked_for_again() {
     let refused = download(&day, &Watch::default()).expect_err("always refused");
     assert!(matches!(refused, Error::StorageRefused { status: 403 }), "{refused}");
     assert_eq!(day.vault.count("POST", "/download"), 2 + 4);
+    // Once, however S3 says it.
+    for expired in EXPIRED {
+        let day = self::day(QUICK);
+        day.vault.fail_at("GET", "/s3/", &[Fault::Cut(300_000), expired]);
+        download(&day, &Watch::default()).expect("downloaded");
+        assert_eq!(day.vault.count("POST", "/download"), 2, "{expired:?}");
+    }
+    // What is no such thing is not asked for again.
+    day.vault.store().faults.clear();
+    day.vault.fail_at("GET", "/s3/", &[Fault::Refused(400, "InvalidRequest", "Request has expired")]);
+    let refused = download(&day, &Watch::default()).expect_err("refused");
+    assert!(matches!(refused, Error::StorageRefused { status: 400 }), "{refused}");
+    assert_eq!(day.vault.count("POST", "/download"), 2 + 4 + 1);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use chartseal_envelope::PART_BYTES;
 use chartseal_events::Hash;
 use sha2::{Digest as _, Sha256};
 
-use crate::fake::{FakeVault, Fault};
+use crate::fake::{EXPIRED, FakeVault, Fault};
 use crate::usage::Desk;
 use crate::watch::Watch;
 
@@ -73,7 +73,7 @@ fn parts_get_through_a_bad_network_and_come_back() {
     story.ann.transfers.parallel = Transfers::MAX_PARALLEL;
     let cut = 10 * 1024 * 1024;
     story.vault.fail_at("PUT", "/1/", &[Fault::Cut(cut), Fault::Status(503), Fault::AnswerLost]);
-    story.vault.fail_at("PUT", "/2/", &[Fault::Status(403)]);
+    story.vault.fail_at("PUT", "/2/", &EXPIRED);
     story.vault.fail_at("POST", "/upload/parts", &[Fault::AnswerLost]);
     story.vault.fail_at("POST", "/upload/complete", &[Fault::Unavailable, Fault::AnswerLost]);
     let watch = Watch::default();

@@ -6,6 +6,7 @@ mod exports;
 mod fake;
 mod hostile;
 mod large;
+mod proofs;
 mod resume;
 mod slots;
 mod transport;

@@ -9,7 +9,7 @@ use chartseal_events::{Hash, Id, Outcome, StreamId};
 use chartseal_ledger::terms::Term;
 use serde_json::{Value, json};
 
-use crate::fake::{FakeVault, Fault};
+use crate::fake::{EXPIRED, FakeVault, Fault};
 use crate::watch::{Watch, die};
 
 /// A hospital with a file to upload.
@@ -240,10 +240,12 @@ fn a_body_that_is_damaged_on_its_way_is_sent_again() {
         longest_wait: std::time::Duration::ZERO,
     };
     story.ann.vault = story.ann.vault.with_patience(quick);
-    story.vault.fail_at("PUT", "/s3/", &[Fault::Status(400); 3]);
+    let damaged = Fault::Refused(400, "BadDigest", "The SHA256 you specified did not match what we received.");
+    story.vault.fail_at("PUT", "/s3/", &[Fault::Status(400), damaged, damaged]);
     let done = story.upload(&Watch::default()).expect("uploaded");
     story.assert_holds(done.record);
     assert_eq!(story.events("record.announced.v1"), 1, "the same run");
+    assert_eq!(story.vault.count("POST", "/upload"), 1, "at the same address");
 
     fs::write(&story.path, b"another").expect("written");
     story.vault.fail_at("PUT", "/s3/", &[Fault::Status(400); 5]);
@@ -303,6 +305,19 @@ fn an_address_that_has_expired_is_asked_for_again() {
     story.vault.fail_at("PUT", "/s3/", &[Fault::Status(403), Fault::Status(403)]);
     story.assert_goes_on(false);
     assert_eq!((story.events("record.announced.v1"), story.vault.count("POST", "/upload")), (1, 3));
+    // Once, however S3 says it.
+    for expired in EXPIRED {
+        let story = Story::new();
+        story.vault.fail_at("PUT", "/s3/", &[expired]);
+        story.assert_goes_on(false);
+        let announced = (story.events("record.announced.v1"), story.vault.count("POST", "/upload"));
+        assert_eq!(announced, (1, 2), "{expired:?}");
+    }
+    let story = Story::new();
+    story.vault.fail_at("PUT", "/s3/", &[EXPIRED[0]; 9]);
+    let error = story.upload(&Watch::default()).expect_err("always refused");
+    assert_eq!((&*error.code(), error.exit()), ("upload-expired", Exit::TryAgain), "not for ever");
+    assert_eq!((story.events("record.announced.v1"), story.vault.count("POST", "/upload")), (1, 4));
 }
 
 #[test]

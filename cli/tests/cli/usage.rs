@@ -45,7 +45,7 @@ impl Desk {
     /// The program, as it is started here.
     pub fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chartseal"));
-        for name in ["WALLET", "PASSPHRASE", "PASSPHRASE_FILE", "API"] {
+        for name in ["WALLET", "PASSPHRASE", "PASSPHRASE_FILE", "API", "RECEIPTS", "LOG_KEY"] {
             command.env_remove(format!("CHARTSEAL_{name}"));
         }
         command.env("CHARTSEAL_STATE", self.path("state"));

@@ -49,7 +49,7 @@ pub mod testing;
 mod waking;
 
 pub use admission::{Admitted, Submission, accept, admit, same};
-pub use answer::Answer;
+pub use answer::{Answer, Cache, File};
 pub use chartseal_infra::road::Failure;
 pub use chartseal_infra::telemetry;
 pub use environment::{ConfigError, Environment};

@@ -5,7 +5,7 @@ use chartseal_events::{Code, Refusal};
 use chartseal_infra::ports::StoreError;
 use chartseal_infra::telemetry::note;
 
-use crate::{Answer, Failure};
+use crate::{Answer, Cache, Failure};
 
 /// The problem that a failure is answered with.
 pub fn problem(failure: &Failure, request_id: &str) -> Answer {
@@ -20,7 +20,7 @@ pub fn problem(failure: &Failure, request_id: &str) -> Answer {
     document.trace = note::current_trace().map(|trace| trace.to_string());
     // A problem has strings and a number: it always serialises.
     let json = serde_json::to_string(&document).unwrap_or_default();
-    Answer { status: code.status(), json, problem: Some(code) }
+    Answer { status: code.status(), json, problem: Some(code), file: None, cache: Cache::Never }
 }
 
 fn refusal_of(failure: &Failure) -> Refusal {

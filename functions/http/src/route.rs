@@ -20,7 +20,7 @@ pub enum Access {
 pub struct Route<T: 'static> {
     /// The method.
     pub method: &'static str,
-    /// The path; `{name}` stands for any one segment.
+    /// The path; `{name}` stands for any one segment, `{name+}` for all that are left.
     pub pattern: &'static str,
     /// How callers say who they are.
     pub access: Access,
@@ -94,7 +94,8 @@ impl RouteEntry {
         let path: &[Code] = match self.access {
             _ if !self.pattern.contains('{') => &[],
             Access::Command => &[Code::BadId, Code::PathMismatch, Code::NotFound],
-            Access::Read | Access::Anyone => &[Code::BadId, Code::NotFound],
+            Access::Read => &[Code::BadId, Code::NotFound],
+            Access::Anyone => &[Code::BadPlace, Code::NotFound],
         };
         let mut codes: Vec<Code> = [ALWAYS, access, path, self.codes].concat();
         codes.sort_unstable();
@@ -128,16 +129,23 @@ pub(crate) fn find<'r, T>(routes: &'r [Route<T>], method: &str, path: &str) -> O
 
 fn values(pattern: &'static str, path: &str) -> Option<PathValues> {
     let mut found = Vec::new();
-    let mut segments = path.split('/');
+    let mut left = Some(path);
     for wanted in pattern.split('/') {
-        let segment = segments.next()?;
-        match wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            Some(name) => found.push((name, segment.to_owned())),
-            None if wanted == segment => {}
-            None => return None,
+        let rest = left?;
+        let (segment, after) = rest.split_once('/').map_or((rest, None), |(segment, after)| (segment, Some(after)));
+        let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match (name, name.and_then(|name| name.strip_suffix('+'))) {
+            (_, Some(name)) => {
+                found.push((name, rest.to_owned()));
+                return Some(PathValues(found));
+            }
+            (Some(name), None) => found.push((name, segment.to_owned())),
+            (None, _) if wanted == segment => {}
+            (None, _) => return None,
         }
+        left = after;
     }
-    segments.next().is_none().then_some(PathValues(found))
+    left.is_none().then_some(PathValues(found))
 }
 
 #[cfg(test)]
@@ -148,6 +156,7 @@ mod tests {
         Route { method: "GET", pattern: "/records", access: Access::Read, call: 1, codes: &[] },
         Route { method: "GET", pattern: "/records/{id}", access: Access::Read, call: 2, codes: &[] },
         Route { method: "POST", pattern: "/records/{id}/key", access: Access::Command, call: 3, codes: &[] },
+        Route { method: "GET", pattern: "/ledger/tile/{tile+}", access: Access::Anyone, call: 4, codes: &[] },
     ];
 
     fn call(method: &str, path: &str) -> Option<u8> {
@@ -171,6 +180,14 @@ mod tests {
         ] {
             assert_eq!(call(method, path), None, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn all_that_is_left_is_one_value() {
+        let of = |path: &str| find(ROUTES, "GET", path).map(|(_, values)| values.parse::<String>("tile"));
+        assert_eq!(of("/ledger/tile/0/x001/234.p/5"), Some(Ok("0/x001/234.p/5".to_owned())));
+        assert_eq!(of("/ledger/tile/"), Some(Ok(String::new())));
+        assert_eq!(of("/ledger/tile"), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chartseal_events::Code;
 use chartseal_infra::telemetry::{TimeIsUp, Work, invocation, note};
 use lambda_http::http::header::AUTHORIZATION;
@@ -13,7 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::waking::{Unanswered, arrival};
-use crate::{Answer, Incoming, Service, answer, problem};
+use crate::{Answer, File, Incoming, Service, answer, problem};
 
 /// Why a function stopped.
 pub type Error = lambda_http::Error;
@@ -82,16 +84,17 @@ impl Reply {
     fn of(answer: Answer, now: SystemTime) -> Self {
         let headers = [
             ("content-type", answer.media_type().to_owned()),
-            ("cache-control", "no-store".to_owned()),
+            ("cache-control", answer.cache.control()),
             ("x-content-type-options", "nosniff".to_owned()),
             ("date", httpdate::fmt_http_date(now)),
         ];
-        Self {
-            status_code: answer.status,
-            headers: BTreeMap::from(headers),
-            body: answer.json,
-            is_base64_encoded: false,
-        }
+        let headers = BTreeMap::from(headers);
+        let (body, is_base64_encoded) = match answer.file {
+            None => (answer.json, false),
+            Some(File::Text(text)) => (text, false),
+            Some(File::Bytes(bytes)) => (STANDARD.encode(bytes), true),
+        };
+        Self { status_code: answer.status, headers, body, is_base64_encoded }
     }
 }
 
@@ -100,6 +103,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::Cache;
 
     fn sample(text: &str) -> Incoming {
         incoming(&lambda_http::request::from_str(text).expect("an invocation"), "lambda's")
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn an_answer_tells_the_time_and_is_not_kept() {
-        let answer = Answer { status: 201, json: "{}".to_owned(), problem: None };
+        let answer = Answer { status: 201, ..Answer::ok(&serde_json::json!({})).expect("a document") };
         let reply = Reply::of(answer, UNIX_EPOCH + Duration::from_secs(784_111_777));
         let reply = serde_json::to_value(&reply).expect("JSON");
         assert_eq!((&reply["statusCode"], &reply["body"]), (&201.into(), &"{}".into()));
@@ -143,5 +147,19 @@ mod tests {
         assert_eq!(reply["headers"]["content-type"], "application/json");
         assert_eq!(reply["headers"]["cache-control"], "no-store");
         assert_eq!(reply["headers"]["x-content-type-options"], "nosniff");
+        assert_eq!(reply["isBase64Encoded"], false);
+    }
+
+    #[test]
+    fn a_file_is_kept_as_long_as_it_is_good() {
+        let reply = |answer| serde_json::to_value(Reply::of(answer, UNIX_EPOCH)).expect("JSON");
+        let tile = reply(Answer::bytes(vec![0, 255]).cached(Cache::Forever));
+        assert_eq!((&tile["body"], &tile["isBase64Encoded"]), (&"AP8=".into(), &true.into()));
+        assert_eq!(tile["headers"]["content-type"], "application/octet-stream");
+        assert_eq!(tile["headers"]["cache-control"], "public, max-age=31536000, immutable");
+        let note = reply(Answer::text("é\n".to_owned()).cached(Cache::Seconds(1)));
+        assert_eq!((&note["body"], &note["isBase64Encoded"]), (&"é\n".into(), &false.into()));
+        assert_eq!(note["headers"]["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(note["headers"]["cache-control"], "public, max-age=1");
     }
 }

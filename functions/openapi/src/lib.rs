@@ -30,6 +30,7 @@ pub use errors::errors;
     ),
     tags(
         (name = "vault", description = "Whether the vault answers, and where trust in it begins."),
+        (name = "ledger", description = "The signed log of all events, for anybody to check: hashes only."),
         (name = "operators", description = "Who runs the vault."),
         (name = "providers", description = "Who may use the vault."),
         (name = "records", description = "Encrypted records: create, announce, upload, list, download."),
@@ -66,6 +67,7 @@ fn entries<T: Copy>(routes: &[Route<T>]) -> Vec<RouteEntry> {
 pub fn functions() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![
         ("healthz", entries(chartseal_healthz::ROUTES)),
+        ("ledger-api", entries(chartseal_ledger_api::ROUTES)),
         ("register", entries(chartseal_register::ROUTES)),
         ("records", entries(chartseal_records::ROUTES)),
         ("uploads", entries(chartseal_uploads::ROUTES)),
@@ -88,6 +90,7 @@ pub fn openapi() -> Result<String, Unfit> {
     let mut api = Base::openapi();
     for function in [
         chartseal_healthz::Api::openapi(),
+        chartseal_ledger_api::Api::openapi(),
         chartseal_register::Api::openapi(),
         chartseal_records::Api::openapi(),
         chartseal_uploads::Api::openapi(),
@@ -122,7 +125,9 @@ fn complete(document: &mut Value, routes: &[RouteEntry]) -> Result<(), Unfit> {
     for route in routes {
         let method = route.method.to_ascii_lowercase();
         let name = format!("{} {}", route.method, route.pattern);
-        let operation = document["paths"].get_mut(route.pattern).and_then(|path| path.get_mut(&method));
+        // OpenAPI has no word for a value with slashes.
+        let pattern = route.pattern.replace("+}", "}");
+        let operation = document["paths"].get_mut(&pattern).and_then(|path| path.get_mut(&method));
         let operation = operation.and_then(Value::as_object_mut).ok_or_else(|| Unfit::Undescribed(name.clone()))?;
         let id = operation_id(operation);
         if !names.insert(id.clone()) {
@@ -132,7 +137,7 @@ fn complete(document: &mut Value, routes: &[RouteEntry]) -> Result<(), Unfit> {
         let security = if route.access == Access::Read { json!([{"readToken": []}]) } else { json!([]) };
         operation.insert("security".to_owned(), security);
         problems::add(operation, route);
-        done.insert((route.pattern.to_owned(), method));
+        done.insert((pattern, method));
     }
     let described = document["paths"].as_object().into_iter().flatten();
     for (path, operations) in described {

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chartseal_http::RouteEntry;
+use chartseal_local::{Operation, operations};
 use chartseal_openapi::functions;
-use serde_json::Value;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -47,13 +48,15 @@ fn of_gateway(template: &str) -> Result<Served, String> {
         found += 1;
         let lost = |what: &str| format!("{name}: no {what}");
         let key = between(lines, "RouteKey: ", ", ").ok_or_else(|| lost("key"))?.trim_matches('\'');
+        // OpenAPI has no word for a value with slashes.
+        let key = key.replace("+}", "}");
         let integration = between(lines, "Target: !Sub 'integrations/${", "}'").ok_or_else(|| lost("target"))?;
         let integration = resources.get(integration).ok_or_else(|| lost("integration"))?;
         let uri = integration.iter().find_map(|line| line.trim().strip_prefix("IntegrationUri: !GetAtt "));
         let function = uri.and_then(|uri| uri.strip_suffix(".Arn")).ok_or_else(|| lost("function"))?;
         let function = resources.get(function).ok_or_else(|| lost("function"))?;
         let binary = between(function, "Binary: ", "}").ok_or_else(|| lost("program"))?;
-        if served.insert(key.to_owned(), binary.to_owned()).is_some() {
+        if served.insert(key.clone(), binary.to_owned()).is_some() {
             return Err(format!("{key} is there twice"));
         }
     }
@@ -63,18 +66,14 @@ fn of_gateway(template: &str) -> Result<Served, String> {
 
 /// The operations of a document.
 fn of_document(text: &str) -> BTreeSet<String> {
-    let document: Value = serde_json::from_str(text).expect("JSON");
-    let paths = document["paths"].as_object().expect("paths");
-    let operations = paths.iter().flat_map(|(path, methods)| {
-        methods.as_object().expect("methods").keys().map(move |method| format!("{} {path}", method.to_uppercase()))
-    });
-    operations.collect()
+    operations(text).expect("an OpenAPI document").iter().map(Operation::name).collect()
 }
 
 /// Which program's code has which route.
 fn of_functions() -> Served {
     let each = functions().into_iter().flat_map(|(program, routes)| {
-        routes.into_iter().map(move |route| (format!("{} {}", route.method, route.pattern), program.to_owned()))
+        let name = |route: RouteEntry| format!("{} {}", route.method, route.pattern).replace("+}", "}");
+        routes.into_iter().map(move |route| (name(route), program.to_owned()))
     });
     each.collect()
 }

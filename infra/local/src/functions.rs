@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{Error, Workspace};
 
 /// Every function of template.yaml: its crate is `chartseal-<name>`, its binary `<name>`.
-pub const FUNCTIONS: [&str; 16] = [
+pub const FUNCTIONS: [&str; 17] = [
     "commit",
     "consumer",
     "decide",
@@ -20,6 +20,7 @@ pub const FUNCTIONS: [&str; 16] = [
     "genesis",
     "healthz",
     "issue-key",
+    "ledger-api",
     "records",
     "register",
     "request",
@@ -68,6 +69,22 @@ fn is_of_a_crate(variable: &str) -> bool {
 pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     let start = Instant::now();
     eprintln!("building {} functions and the client (release)", FUNCTIONS.len());
+    let binaries = binaries_of(&mut release(workspace), "building the functions")?;
+    let folder = folder_of(&binaries)?;
+    eprintln!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.display());
+    Ok(folder)
+}
+
+/// Builds a program that is no function of the stack, but is to be like one, for a test of what functions have in common: along with them, so that it
+/// stands on the very same libraries.
+pub fn build_beside(workspace: &Workspace, package: &str, program: &str) -> Result<PathBuf, Error> {
+    let mut binaries =
+        binaries_of(release(workspace).args(["--package", package]), "building a program beside the functions")?;
+    binaries.remove(program).ok_or_else(|| Error::MissingBinaries(vec![program.to_owned()]))
+}
+
+/// Cargo, told to build all functions and the client for release.
+fn release(workspace: &Workspace) -> Command {
     let mut command = cargo();
     command.current_dir(workspace.root()).args([
         "build",
@@ -79,10 +96,7 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     for function in FUNCTIONS {
         command.args(["--package", &format!("chartseal-{function}")]);
     }
-    let binaries = binaries_of(&mut command, "building the functions")?;
-    let folder = folder_of(&binaries)?;
-    eprintln!("built in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.display());
-    Ok(folder)
+    command
 }
 
 /// Runs a `cargo build` that tells of its artifacts in JSON; the binaries by the names of their targets. Cargo's progress is shown.

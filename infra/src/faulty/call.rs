@@ -79,6 +79,11 @@ impl Call {
         )
     }
 
+    /// Whether it is several calls of a service, of which some may land and others not.
+    pub const fn is_batch(self) -> bool {
+        matches!(self, Self::AddEntries | Self::RemoveEntries | Self::AbortUploads)
+    }
+
     /// Whether it is made without asking a service: an address is signed where the function runs.
     pub const fn is_signing(self) -> bool {
         matches!(self, Self::PresignPut | Self::PresignGet | Self::PresignPart)

@@ -240,6 +240,6 @@ impl Blobs for MemoryVault {
     }
 
     async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
-        Ok(self.drop_uploads(key))
+        self.drop_uploads(key)
     }
 }

@@ -9,18 +9,20 @@ use crate::ports::{Due, Index, IndexEntry, IndexList, Page, StoreError, WorkList
 impl Index for MemoryVault {
     async fn add(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         let mut world = self.world();
-        for (list, entry) in entries {
+        let (landing, outcome) = world.cut.meet(entries.len());
+        for (list, entry) in &entries[landing] {
             world.index.insert((list_name(list), moment(entry.at_ms, entry.event)), entry.version);
         }
-        Ok(())
+        outcome
     }
 
     async fn remove(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
         let mut world = self.world();
-        for (list, entry) in entries {
+        let (landing, outcome) = world.cut.meet(entries.len());
+        for (list, entry) in &entries[landing] {
             world.index.remove(&(list_name(list), moment(entry.at_ms, entry.event)));
         }
-        Ok(())
+        outcome
     }
 
     async fn page(&self, list: &IndexList, after: Option<&str>, limit: u32) -> Result<Page<IndexEntry>, StoreError> {

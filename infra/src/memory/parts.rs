@@ -8,7 +8,7 @@ use chartseal_events::Hash;
 use super::MemoryVault;
 use super::blobs::HttpAnswer;
 use crate::layout::MAX_LISTED_PARTS;
-use crate::ports::{Aborted, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, StoredPart};
+use crate::ports::{Aborted, Checksum, Completion, MAX_ABORTED, Part, PartsUpload, StoreError, StoredPart};
 
 /// An unfinished upload.
 #[derive(Clone)]
@@ -108,15 +108,16 @@ impl MemoryVault {
         self.world().uploads.values().filter(|upload| upload.key == key).count()
     }
 
-    pub(super) fn drop_uploads(&self, key: &str) -> Aborted {
+    pub(super) fn drop_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
         let mut world = self.world();
         let ours = world.uploads.iter().filter(|(_, upload)| upload.key == key).map(|(number, _)| *number);
         let ours: Vec<u64> = ours.take(MAX_ABORTED + 1).collect();
         let count = ours.len().min(MAX_ABORTED);
-        for number in &ours[..count] {
+        let (landing, outcome) = world.cut.meet(count);
+        for number in &ours[landing] {
             world.uploads.remove(number);
         }
-        Aborted { count, more: ours.len() > count }
+        outcome.map(|()| Aborted { count, more: ours.len() > count })
     }
 }
 

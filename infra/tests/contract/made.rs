@@ -66,7 +66,10 @@ impl Made {
         let signs = kms.create_key().key_spec(KeySpec::EccNistEdwards25519).key_usage(KeyUsageType::SignVerify);
         for call in [kms.create_key(), kms.create_key(), signs] {
             let key = call.description(&name).send().await.expect("a key").key_metadata.expect("metadata");
-            made.things.keys.push(key.arn.expect("an ARN"));
+            let arn = key.arn.expect("an ARN");
+            made.things.keys.push(arn.clone());
+            // KMS, too, knows of a new key only after a while.
+            settled("a key is known", async || kms.describe_key().key_id(&arn).send().await).await;
         }
         let sfn = aws_sdk_sfn::Client::new(config);
         made.things.state_machine = create_workflow(&sfn, &name, &made.things.role).await;

@@ -10,6 +10,7 @@ mod emulated;
 mod ground;
 mod index;
 mod keys;
+mod lagging;
 mod log;
 mod lossy;
 mod made;
@@ -24,11 +25,12 @@ mod work;
 mod workflow;
 
 /// Runs each test on the twins in memory, on the twins that can fail and here fail nothing, and on the emulator; those of DynamoDB and of KMS' symmetric
-/// keys also on the second opinions.
+/// keys also on the second opinions; those of DynamoDB and of workflows also where reads are behind that may be.
 macro_rules! contract {
     ({ dynamodb { $($dynamodb:tt)+ } kms { $($kms:tt)+ } bucket { $($bucket:tt)+ } others { $($others:tt)+ } }) => {
         contract! { @ memory, crate::subject::Memory::new(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ failing, crate::subject::Memory::failing(); $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
+        contract! { @ behind, crate::lagging::Lagging::new(); $($dynamodb)+ $($others)+ }
         contract! { @ emulator, crate::emulated::Emulated::new().await; $($dynamodb)+ $($kms)+ $($bucket)+ $($others)+ }
         contract! { @ second_opinion, crate::opinions::Opinion::second().await; $($dynamodb)+ $($kms)+ }
     };

@@ -1,6 +1,8 @@
 //! What the contract is tested on.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::{PrivatePart, PrivateValue};
@@ -120,6 +122,28 @@ where
     }
     async fn started(&self, request: Id) -> usize {
         self.vault.workflow_starts().into_iter().filter(|started| *started == request).count()
+    }
+}
+
+/// How long a read that may be behind is asked again: AWS needs less than a second, as a rule.
+const CATCHES_UP: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Asks a read that may be behind until its answer is this one; gives up after [`CATCHES_UP`].
+pub async fn comes_to<T: PartialEq + Debug>(what: &str, expected: T, ask: impl AsyncFn() -> T) {
+    answered(&format!("{what}, which is to be {expected:?}"), ask, |answer| *answer == expected).await;
+}
+
+/// The same until the answer is as it should be; gives it.
+pub async fn answered<T: Debug>(what: &str, ask: impl AsyncFn() -> T, right: impl Fn(&T) -> bool) -> T {
+    let deadline = Instant::now() + CATCHES_UP;
+    loop {
+        let answer = ask().await;
+        if right(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: after {} s still {answer:?}", CATCHES_UP.as_secs());
+        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use chartseal_infra::ports::Workflow as _;
 use serde_json::json;
 
-use crate::subject::{Subject, id};
+use crate::subject::{Subject, comes_to, id};
 
 pub async fn a_request_has_one_workflow(subject: &impl Subject) {
     for _ in 0..2 {
         subject.workflow().start(id(1), Some(id(2))).await.expect("starts");
-        assert_eq!(subject.started(id(1)).await, 1);
+        comes_to("one execution", 1, async || subject.started(id(1)).await).await;
     }
     assert_eq!(subject.started(id(2)).await, 0);
 }

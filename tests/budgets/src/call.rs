@@ -103,6 +103,8 @@ fn s3_action(method: &str, uri: &str) -> &'static str {
         "POST" if has("uploadId") => "CompleteMultipartUpload",
         "GET" if has("uploads") => "ListMultipartUploads",
         "GET" if has("uploadId") => "ListParts",
+        "GET" if has("x-id") => "GetObject",
+        "PUT" if has("x-id") => "PutObject",
         _ => panic!("a {method} of S3 that nobody counts yet: name it in call.rs, and give it a price"),
     }
 }
@@ -121,6 +123,8 @@ mod tests {
             ("POST", "http://localhost/b/k?uploadId=u", "CompleteMultipartUpload"),
             ("GET", "http://localhost/b?uploads&prefix=k", "ListMultipartUploads"),
             ("GET", "http://localhost/b/k?max-parts=2&uploadId=u", "ListParts"),
+            ("GET", "http://localhost/b/checkpoint?x-id=GetObject", "GetObject"),
+            ("PUT", "http://localhost/b/checkpoint?x-id=PutObject", "PutObject"),
         ] {
             assert_eq!(s3_action(method, uri), action, "{method} {uri}");
         }

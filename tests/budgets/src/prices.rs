@@ -109,9 +109,10 @@ impl Prices {
     /// Calls that are charged by their number. DynamoDB charges units, Step Functions transitions, S3 nothing for deleting and aborting.
     fn of_calls(&self, name: &str, calls: f64) -> f64 {
         match name.split_once(' ') {
+            Some(("KMS", "Sign")) => self.of("kms_signature", calls),
             Some(("KMS", _)) => self.of("kms_request", calls),
             Some(("S3", "DeleteObject" | "AbortMultipartUpload")) => 0.0,
-            Some(("S3", "HeadObject")) => self.of("s3_get", calls),
+            Some(("S3", "HeadObject" | "GetObject")) => self.of("s3_get", calls),
             Some(("S3", _)) => self.of("s3_put", calls),
             _ => 0.0,
         }

@@ -1,6 +1,7 @@
 //! The story that is measured: two hospitals, a record, and everything that can be done with it, each operation in a defined situation.
 
 mod access;
+mod ledger;
 mod parts;
 mod people;
 mod records;
@@ -54,6 +55,7 @@ pub async fn tell(vault: &Vault) {
     Box::pin(parts::sent(vault, &people)).await;
     Box::pin(sweeps::swept(vault, &people)).await;
     Box::pin(people::leave(vault, &people)).await;
+    Box::pin(ledger::sealed(vault, &people)).await;
 }
 
 /// Tells it on a vault of its own; gives what was measured.

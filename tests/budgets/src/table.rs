@@ -64,12 +64,12 @@ pub fn around(name: &str) -> Around {
     let api_requests = u32::from(is_route(operation));
     let around = Around { api_requests, ..Around::default() };
     match name {
-        // AwaitDecision
-        "workflow await" => Around { transitions: 1, ..around },
-        // Verify, IsVerified; IsApproved, WaitUntilOver; IsApproved, Closed; EndWait, Closed
-        "workflow verify" | "consumer access.approved.v1" | "consumer access.denied.v1" | "workflow wait-over" => {
-            Around { transitions: 2, ..around }
-        }
+        // HasTrace, Verify, IsVerified
+        "workflow verify" => Around { transitions: 3, ..around },
+        // AwaitDecision; EndWait
+        "workflow await" | "workflow wait-over" => Around { transitions: 1, ..around },
+        // IsApproved, WaitUntilOver; IsApproved, Closed
+        "consumer access.approved.v1" | "consumer access.denied.v1" => Around { transitions: 2, ..around },
         "commit" | "commit, again" => Around { events: 1, ..around },
         "POST /records/{id}/upload" => Around { client_puts: 1, ..around },
         "POST /records/{id}/upload/parts" => Around { client_puts: 2, ..around },
@@ -162,7 +162,7 @@ mod tests {
         .expect("a state machine");
         let mut state = asl["StartAt"].as_str().expect("a state").to_owned();
         let mut passed = 1;
-        while asl["States"][&state]["Type"] != "Succeed" {
+        while asl["States"][&state]["End"] != true {
             let described = &asl["States"][&state];
             // A choice's first way is the one to an approval.
             let next = described["Next"].as_str().or_else(|| described["Choices"][0]["Next"].as_str());

@@ -17,15 +17,19 @@ use chartseal_healthz::Healthz;
 use chartseal_http::testing::{ORIGIN, Stage, call, document};
 use chartseal_http::{Incoming, Service};
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsSearchKeys, S3Blobs, SfnWorkflow,
+    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs, S3LogFiles,
+    SfnWorkflow, SystemClock,
 };
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::EventStore as _;
+use chartseal_infra::ports::{EventStore as _, LogKey as _};
 use chartseal_issue_key::IssueKey;
+use chartseal_ledger::note::{SignatureType, VerifierKey};
+use chartseal_ledger_api::Ledger;
 use chartseal_reactions::{React, Settled};
 use chartseal_records::Records;
 use chartseal_register::Register;
 use chartseal_request::Requests;
+use chartseal_seal::Sealer;
 use chartseal_search::Search;
 use chartseal_sweeper::{Report, Sweep};
 use chartseal_tokens::Tokens;
@@ -218,6 +222,27 @@ impl Vault {
         Box::pin(sweep.run()).await.expect("nothing fails")
     }
 
+    /// The sealer is told of these events. Its clock is the machine's: it is compared with the service's.
+    pub async fn seal(&self, hints: impl IntoIterator<Item = EventRef>) -> chartseal_seal::Report {
+        let key = KmsLogKey::new(&self.config, &self.ground.log_key).public_key().await.expect("a key");
+        // The function asks for it once, when it starts.
+        self.history.borrow_mut().extend(self.recorder.take());
+        let sealer = Sealer {
+            events: &self.store,
+            blocks: &self.store,
+            index: &self.store,
+            files: &self.log_files(),
+            signer: &KmsLogSigner::new(&self.config, &self.ground.log_key),
+            clock: &SystemClock,
+            log: VerifierKey::new(ORIGIN, SignatureType::Ed25519, &key.0).expect("a key"),
+        };
+        Box::pin(sealer.run(hints)).await.expect("sealed")
+    }
+
+    fn log_files(&self) -> S3LogFiles {
+        S3LogFiles::new(&self.config, &self.ground.name)
+    }
+
     /// The deployment's event.
     pub async fn genesis(&self) -> Hash {
         let vault = Genesis {
@@ -246,6 +271,11 @@ impl Vault {
     /// `healthz`
     pub fn healthz(&self) -> Healthz<DynamoStore, Clock> {
         Healthz { origin: ORIGIN.to_owned(), events: self.store.clone(), clock: self.clock() }
+    }
+
+    /// `ledger`
+    pub fn ledger(&self) -> Ledger<DynamoStore, DynamoStore, S3LogFiles> {
+        Ledger { blocks: self.store.clone(), index: self.store.clone(), files: self.log_files() }
     }
 
     /// `register`

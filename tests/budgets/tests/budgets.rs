@@ -9,7 +9,7 @@ use chartseal_budgets::table::is_route;
 use chartseal_budgets::vault::{Measured, Vault, disputed};
 use chartseal_events::{Outcome, StreamId};
 use chartseal_infra::ports::EventStore as _;
-use serde_json::Value;
+use chartseal_local::{Operation, operations};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -28,15 +28,8 @@ async fn every_operation_keeps_to_its_budget() {
 
 /// Every operation of the API, and every type of event, has a row; and no row is of anything else.
 fn is_complete(measured: &[Measured]) {
-    let document: Value = serde_json::from_str(OPENAPI).expect("docs/openapi.json");
-    let paths = document["paths"].as_object().expect("paths");
-    let operations: BTreeSet<String> = paths
-        .iter()
-        .flat_map(|(path, methods)| {
-            let methods = methods.as_object().expect("methods");
-            methods.keys().map(move |method| format!("{} {path}", method.to_uppercase()))
-        })
-        .collect();
+    let operations: BTreeSet<String> =
+        operations(OPENAPI).expect("an OpenAPI document").iter().map(Operation::name).collect();
     let names = measured.iter().map(|row| row.name.split(", ").next().unwrap_or_default().to_owned());
     let (routes, others): (BTreeSet<String>, BTreeSet<String>) = names.partition(|name| is_route(name));
     assert_eq!(
@@ -49,7 +42,7 @@ fn is_complete(measured: &[Measured]) {
     assert_eq!(consumed, read.collect(), "a type of event that the consumer is never woken by here");
 
     let woken: BTreeSet<&str> = others.iter().filter_map(|name| name.split(' ').next()).collect();
-    assert_eq!(woken, BTreeSet::from(["commit", "consumer", "genesis", "sweeper", "workflow"]));
+    assert_eq!(woken, BTreeSet::from(["commit", "consumer", "genesis", "seal", "sweeper", "workflow"]));
     for task in ["verify", "await", "wait-over"] {
         assert!(others.contains(&format!("workflow {task}")), "the workflow's task {task}");
     }

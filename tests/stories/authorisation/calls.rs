@@ -68,6 +68,13 @@ fn path(cast: &Cast<'_>, pattern: &str, on: On) -> String {
     if pattern.contains("{kid}") {
         return pattern.replace("{kid}", &cast.operator(on).to_string());
     }
+    // The beginning of the log, which is there for ever.
+    let genesis = cast.stack.vault().pin().genesis.to_string();
+    for (place, first) in [("{tile}", "0/000.p/1"), ("{height}", "0"), ("{leaf}", &genesis)] {
+        if pattern.contains(place) {
+            return pattern.replace(place, first);
+        }
+    }
     if pattern.contains("{id}") { pattern.replace("{id}", &cast.id(on).to_string()) } else { pattern.to_owned() }
 }
 

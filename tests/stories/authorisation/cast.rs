@@ -166,6 +166,7 @@ pub struct Cast<'a> {
 impl<'a> Cast<'a> {
     /// Invites, registers, uploads, asks and decides, until everybody is who they are to be.
     pub fn gathered(stack: &'a Stack) -> Self {
+        chartseal_tests::log::begun(&stack.vault());
         let [stranger, owner, asker, grantee, suspended] =
             ["Stranger", "Owner", "Asker", "Grantee", "Suspended"].map(|name| Hospital::verified(stack, name));
         let pending = Hospital::pending(stack, "Pending");

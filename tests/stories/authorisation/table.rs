@@ -89,6 +89,10 @@ fn all_but_operators(others: Expect, operator: Expect) -> [Expect; 7] {
     known
 }
 
+/// What is for anybody, and the same for everybody.
+const LEDGER: [&str; 4] =
+    ["GET /ledger/checkpoint", "GET /ledger/tile/{tile}", "GET /ledger/blocks/{height}", "GET /ledger/proof/{leaf}"];
+
 /// The table. What changes an object comes last in its row, and has the object for itself.
 pub fn rows() -> Vec<Row> {
     let mut rows = vec![Row {
@@ -98,6 +102,13 @@ pub fn rows() -> Vec<Row> {
         unknown: [OK; 5],
         known: [OK; 7],
     }];
+    rows.extend(LEDGER.map(|operation| Row {
+        operation,
+        on: On::Vault,
+        access: Access::Anyone,
+        unknown: [OK; 5],
+        known: [OK; 7],
+    }));
     rows.extend(people());
     rows.extend(records());
     rows.extend(uploads());

@@ -2,6 +2,7 @@
 
 use chartseal_events::encoding::base64url;
 use chartseal_events::jws::{COMMAND_TYP, READ_TYP};
+use chartseal_local::{Operation, operations};
 use chartseal_tests::{Hands, Hospital, Liar, Stack};
 use serde_json::{Value, json};
 
@@ -12,19 +13,6 @@ pub fn everywhere(stack: &Stack, way: &Liar, anna: &Hospital, planted: &mut Plan
     over_http(stack, way, planted);
     by_events(stack, planted);
     behind_its_back(stack, anna, planted);
-}
-
-fn routes(stack: &Stack) -> Vec<(String, String)> {
-    let path = stack.workspace.root().join("docs/openapi.json");
-    let document: Value =
-        serde_json::from_str(&std::fs::read_to_string(path).expect("docs/openapi.json")).expect("JSON");
-    let paths = document["paths"].as_object().expect("paths").iter();
-    let methods = paths.flat_map(|(path, item)| {
-        let methods =
-            item.as_object().expect("methods").keys().filter(|method| ["get", "post"].contains(&method.as_str()));
-        methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
-    });
-    methods.collect()
 }
 
 fn over_http(stack: &Stack, way: &Liar, planted: &mut Planted) {
@@ -38,7 +26,8 @@ fn over_http(stack: &Stack, way: &Liar, planted: &mut Planted) {
         let answer = agent.run(request.body(body.to_vec()).expect("a request")).expect("an answer");
         assert!(answer.status().as_u16() < 500, "{method} {path}: {}", answer.status());
     };
-    for (method, pattern) in routes(stack) {
+    let document = std::fs::read_to_string(stack.workspace.root().join("docs/openapi.json")).expect("the document");
+    for Operation { method, path: pattern, .. } in operations(&document).expect("an OpenAPI document") {
         let segment = planted.word(&format!("{method} {pattern}: path"));
         let query = planted.word(&format!("{method} {pattern}: query"));
         let header = planted.word(&format!("{method} {pattern}: header"));

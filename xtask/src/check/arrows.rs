@@ -35,7 +35,7 @@ const SHARED: &[&str] = &["chartseal-http", "chartseal-reactions"];
 const ABOVE_FUNCTIONS: &[&str] = &["chartseal-openapi"];
 
 /// Tests drive everything. Nothing links them.
-const TESTS: &[&str] = &["chartseal-tests", "chartseal-budgets"];
+const TESTS: &[&str] = &["chartseal-tests", "chartseal-budgets", "chartseal-panics"];
 
 /// Pure: no async, no clock, no network, no AWS types.
 const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-envelope"];

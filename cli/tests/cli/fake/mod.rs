@@ -1,5 +1,6 @@
 //! A vault in this process: one thread that answers HTTP, streams in memory, an object store under `/s3/`. It lies as it is told to.
 
+mod log;
 mod objects;
 mod routes;
 mod server;
@@ -29,11 +30,24 @@ pub enum Fault {
     Unavailable,
     /// This HTTP status, before any of the request's body is read.
     Status(u16),
+    /// This HTTP status with S3's document of this code and message, before any of the request's body is read.
+    Refused(u16, &'static str, &'static str),
     /// The connection is closed after so many bytes: of what is sent to it, or of what it answers.
     Cut(usize),
     /// `Range` is ignored, and all of the body is sent.
     RangeIgnored,
 }
+
+/// How S3 says that an address's time is over: that of the credentials behind it, and its own.
+pub const EXPIRED: [Fault; 3] = [
+    Fault::Refused(400, "ExpiredToken", "The provided token has expired."),
+    Fault::Refused(403, "AccessDenied", "Request has expired"),
+    Fault::Refused(
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+    ),
+];
 
 /// Changes an answer: the path, and the document.
 pub type Twist = Box<dyn FnMut(&str, &mut Value) + Send>;
@@ -52,14 +66,15 @@ impl FakeVault {
     pub fn start() -> Self {
         let wallet = Wallet::generate_operator().expect("a wallet");
         let search_key = SearchKey::generate(&mut OsRng);
+        let log_key = ed25519_dalek::SigningKey::from_bytes(&store::random());
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
-            log_key: Wallet::generate().expect("a wallet").sign_key(),
+            log_key: chartseal_events::Bytes(log_key.verifying_key().to_bytes()),
             search_key: chartseal_events::Bytes(search_key.public_key()),
             operators: vec![wallet.sign_key()],
             operator_threshold: 1,
         };
-        let mut store = Store::new(search_key);
+        let mut store = Store::new(search_key, log_key);
         store.observe(&Observation::Deployed(genesis)).expect("a vault begins");
         let store = Arc::new(Mutex::new(store));
         let api = server::serve(Arc::clone(&store));

@@ -39,6 +39,11 @@ pub fn handle(store: &mut Store, request: &Request, base: &str) -> Reply {
     if let Some(place) = path.strip_prefix("/s3/") {
         return objects::handle(store, request, place);
     }
+    if path == "/ledger/checkpoint"
+        && let Some(note) = store.checkpoint()
+    {
+        return Reply::of(200, note.into_bytes());
+    }
     let is_read = ["/tokens", "/upload/parts", "/upload/complete"].iter().any(|end| path.ends_with(end));
     let outcome = if request.method == "GET" || is_read {
         read(store, request, &path, base)
@@ -62,6 +67,9 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
         let genesis = store.streams[&StreamId::Vault][0].leaf;
         let vault = json!({ "vault": evidence.0[&StreamId::Vault] });
         return Ok(json!({ "status": "ok", "version": "0", "origin": ORIGIN, "genesis": genesis, "evidence": vault }));
+    }
+    if let Some(leaf) = path.strip_prefix("/ledger/proof/") {
+        return store.proof(leaf);
     }
     let authorization = request.authorization.as_deref().ok_or(Code::MissingToken)?;
     let token = ReadToken::admit(authorization, ORIGIN, &request.method, path, store.now_ms())?;

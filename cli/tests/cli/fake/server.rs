@@ -45,6 +45,13 @@ fn answer(connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::io::
     if let Some(Fault::Status(status)) = fault {
         return reply(connection, store, &Reply::of(status, b"refused".to_vec()), None);
     }
+    if let Some(Fault::Refused(status, code, message)) = fault {
+        let document = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><Token-0>{}</Token-0></Error>",
+            "x".repeat(20_000)
+        );
+        return reply(connection, store, &Reply::of(status, document.into_bytes()), None);
+    }
     if let Some(Fault::Cut(bytes)) = fault
         && request.method == "PUT"
     {
@@ -76,7 +83,7 @@ fn answer(connection: &TcpStream, store: &Mutex<Store>, base: &str) -> std::io::
             reply(connection, store, &handled(&request), None)
         }
         Some(Fault::Cut(bytes)) => reply(connection, store, &handled(&request), Some(bytes)),
-        Some(Fault::Status(_)) | None => reply(connection, store, &handled(&request), None),
+        Some(Fault::Status(_) | Fault::Refused(..)) | None => reply(connection, store, &handled(&request), None),
     }
 }
 

@@ -12,7 +12,9 @@ use chartseal_events::{
     Bytes, Cause, Command, Decision, EventRef, Facts, Hash, Id, Observation, Outcome, Refusal, StreamId, View, decide,
 };
 use chartseal_ledger::terms::SearchKey;
+use ed25519_dalek::SigningKey;
 
+use super::log::Log;
 use super::{Fault, Twist};
 
 /// Everything the vault has.
@@ -25,6 +27,7 @@ pub struct Store {
     /// Bodies by record and version.
     pub blobs: BTreeMap<(Id, u32), Vec<u8>>,
     pub search_key: SearchKey,
+    pub log: Log,
     pub twist: Option<Twist>,
     /// What goes wrong next, by method and a piece of the path.
     pub faults: Vec<(&'static str, String, VecDeque<Fault>)>,
@@ -61,7 +64,7 @@ impl Store {
         hit.2.pop_front()
     }
 
-    pub fn new(search_key: SearchKey) -> Self {
+    pub fn new(search_key: SearchKey, log_key: SigningKey) -> Self {
         Self {
             streams: BTreeMap::new(),
             private: BTreeMap::new(),
@@ -69,6 +72,7 @@ impl Store {
             headers: BTreeMap::new(),
             blobs: BTreeMap::new(),
             search_key,
+            log: Log::new(log_key),
             twist: None,
             faults: Vec::new(),
             multiparts: BTreeMap::new(),

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::layout::list_name;
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
     Aborted, Append, BlobHead, Blobs, Clock, Completion, DataKeyOpener, DataKeyPair, DataKeys, Due, EventStore, Index,
     IndexEntry, IndexList, KeyContext, KeyTable, LogKey, Page, Part, PartsUpload, Presigned, SearchKeyVault,
@@ -41,6 +42,14 @@ pub enum Defect {
     DeafWorkflow,
     /// Uploads are not aborted.
     NoAbort,
+    /// A batch of index entries breaks off after its first, and it says that all is done.
+    FirstIsAll,
+    /// Where the first of a batch of index entries is there, all are taken to be there.
+    TrustsTheFirst,
+    /// Where the last is, they are.
+    TrustsTheLast,
+    /// Where some uploads of a key are aborted, all are taken to be.
+    AbortsOnce,
     /// Objects are not deleted.
     NoDelete,
 }
@@ -50,6 +59,15 @@ pub enum Defect {
 pub struct Broken {
     pub vault: MemoryVault,
     pub defect: Defect,
+}
+
+impl Broken {
+    fn is_there(&self, entry: Option<&(IndexList, IndexEntry)>) -> bool {
+        entry.is_some_and(|(list, entry)| {
+            let index = self.vault.index();
+            index.get(&list_name(list)).is_some_and(|entries| entries.contains(entry))
+        })
+    }
 }
 
 macro_rules! as_it_is {
@@ -99,7 +117,16 @@ impl KeyTable for Broken {
 
 impl Index for Broken {
     async fn add(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
-        if self.defect == Defect::NoIndex { Ok(()) } else { self.vault.add(entries).await }
+        match self.defect {
+            Defect::NoIndex => Ok(()),
+            Defect::FirstIsAll => {
+                self.vault.cut_next(Landing::First);
+                self.vault.add(entries).await.or(Ok(()))
+            }
+            Defect::TrustsTheFirst if self.is_there(entries.first()) => Ok(()),
+            Defect::TrustsTheLast if self.is_there(entries.last()) => Ok(()),
+            _ => self.vault.add(entries).await,
+        }
     }
 
     async fn remove(&self, entries: &[(IndexList, IndexEntry)]) -> Result<(), StoreError> {
@@ -134,7 +161,8 @@ impl Blobs for Broken {
     }
 
     async fn abort_uploads(&self, key: &str) -> Result<Aborted, StoreError> {
-        if self.defect == Defect::NoAbort {
+        let aborted_once = self.vault.cut_batches().iter().any(|(landed, _)| *landed > 0);
+        if self.defect == Defect::NoAbort || (self.defect == Defect::AbortsOnce && aborted_once) {
             return Ok(Aborted { count: 0, more: false });
         }
         self.vault.abort_uploads(key).await

@@ -134,6 +134,7 @@ pub fn check(world: &mut World) -> Result<(), Breach> {
     let vault = world.vault.clone();
     let stored = vault.events();
     events::check_kept(&world.known, &stored)?;
+    beside::check_words(world, &stored)?;
     let (events, view) = sound::check_sound(&world.known, &stored)?;
     world.known.stored = stored.iter().map(|event| (event.at, event.leaf)).collect();
     world.known.checked = Arc::new(events.values().map(|checked| (checked.event.leaf, checked.clone())).collect());
@@ -142,7 +143,6 @@ pub fn check(world: &mut World) -> Result<(), Breach> {
     beside::check_private(&facts)?;
     beside::check_keys(&facts)?;
     beside::check_bodies(&facts)?;
-    beside::check_words(&facts)?;
     hints::check_index(&facts)?;
     hints::check_due(&facts)?;
     hints::check_workflow(&facts)

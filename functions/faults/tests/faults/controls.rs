@@ -7,11 +7,11 @@ use chartseal_events::command::OperatorAdd;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::wire::{CommandRequest, Receipt};
 use chartseal_events::{Bytes, Code, Command, EventRef, Hash, Id, StreamId};
-use chartseal_http::Answer;
 use chartseal_http::testing::Wallet;
+use chartseal_http::{Answer, Cache};
 use chartseal_infra::BlobKey;
-use chartseal_infra::faulty::{Call, Fault, Faulty, Plan};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::faulty::{Call, Deed, Fault, Faulty, Plan};
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
     Blobs as _, Due, EventStore as _, Index as _, IndexEntry, IndexList, KeyItem, WorkList as _, Workflow as _,
 };
@@ -114,6 +114,11 @@ const DAMAGES: &[(&str, Invariant, Damage)] = &[
         let head = now(world.vault.head(&body(world))).expect("memory").expect("there");
         now(world.vault.delete(&body(world), &head.version_id)).expect("memory");
     }),
+    ("a name in an event", Invariant::Words, |world| {
+        forgotten(world);
+        world.known.commands.clear();
+        edit(world, place(scan(world), 1), |body| body.replacen('{', "{\"name\":\"Zacharias\",", 1));
+    }),
     ("a name in an address", Invariant::Words, |world| {
         world.cast.calls.get_mut("v1").expect("a call").url.push_str("&name=Zacharias");
     }),
@@ -206,7 +211,7 @@ fn what_is_released_too_early_is_noticed() {
     let stored = world.vault.events().last().expect("events").clone();
     let command = stored.open().expect("an event").command.expect("a command");
     let receipt = Receipt::from(&stored);
-    let answer = |json: String| Answer { status: 201, json, problem: None };
+    let answer = |json: String| Answer { status: 201, json, problem: None, file: None, cache: Cache::Never };
     let released = answer(json!({"event": receipt, "sealed_key": {}}).to_string());
     let of = |vault: &MemoryVault, calls: &[Call], answer: &Answer| {
         check_release(vault, &world.known, Some(&command), calls, answer).map_err(|breach: Breach| breach.invariant)
@@ -217,13 +222,20 @@ fn what_is_released_too_early_is_noticed() {
     let without = vault.fork();
     without.delete_event(stored.at);
     assert_eq!(of(&without, &[Call::Unwrap], &released), Err(Invariant::Release), "opened without its event");
-    let lost = Answer { status: 503, json: "{}".to_owned(), problem: Some(Code::Unavailable) };
+    let lost = Answer {
+        status: 503,
+        json: "{}".to_owned(),
+        problem: Some(Code::Unavailable),
+        file: None,
+        cache: Cache::Never,
+    };
     assert_eq!(of(&without, &[Call::Append, Call::Unwrap], &lost), Err(Invariant::Release), "whatever was answered");
     assert_eq!(of(&without, &[], &released), Err(Invariant::Release), "an event that is not stored");
     let over = vault.fork();
     over.advance(2 * 3_600_000);
     assert_eq!(of(&over, &[Call::Append, Call::Unwrap], &released), Err(Invariant::Release), "the grant is over");
-    let broken = Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal) };
+    let broken =
+        Answer { status: 500, json: "{}".to_owned(), problem: Some(Code::Internal), file: None, cache: Cache::Never };
     assert_eq!(of(vault, &[], &broken), Err(Invariant::Answer));
 }
 
@@ -261,8 +273,8 @@ fn told_on(ports: fn(&MemoryVault, &Plan) -> Broken) -> Breach {
 #[test]
 fn a_store_with_a_defect_is_noticed() {
     use Defect::{
-        DeafWorkflow, DueForEver, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys, NoPrivateValues,
-        NoWorkflow, StaleIndex, WritesNothing,
+        DeafWorkflow, DueForEver, FirstIsAll, HalfOfTheEvents, NoAbort, NoDelete, NoDue, NoIndex, NoKeys,
+        NoPrivateValues, NoWorkflow, StaleIndex, WritesNothing,
     };
     macro_rules! noticed {
         ($($defect:ident: $($invariant:ident)|+;)+) => {$(
@@ -277,6 +289,7 @@ fn a_store_with_a_defect_is_noticed() {
         WritesNothing: Release | Answer | OnceForEach | Sound;
         NoIndex: Index;
         StaleIndex: Index;
+        FirstIsAll: Index;
         NoDue: Due;
         DueForEver: Due;
         NoWorkflow: Workflow | Due;
@@ -286,9 +299,72 @@ fn a_store_with_a_defect_is_noticed() {
     }
 }
 
+/// A batch lands in part and comes again, on a store that takes one of it for all.
+#[test]
+fn a_batch_that_is_trusted_by_one_of_it_is_noticed() {
+    let added = |defect, landing| run(told_in_part("ann creates a record", Call::AddEntries, landing, defect));
+    let aborted = |defect, landing| {
+        run(told_in_part("grants and requests come to their ends", Call::AbortUploads, landing, defect))
+    };
+    assert_eq!(added(Defect::TrustsTheFirst, Landing::First), Err(Invariant::Index));
+    assert_eq!(added(Defect::TrustsTheLast, Landing::Rest), Err(Invariant::Index));
+    // Each is found by its own kind alone, so both are needed.
+    assert_eq!(added(Defect::TrustsTheFirst, Landing::Rest), Ok(()));
+    assert_eq!(added(Defect::TrustsTheLast, Landing::First), Ok(()));
+    assert_eq!(aborted(Defect::AbortsOnce, Landing::First), Err(Invariant::Orphans));
+    assert_eq!(aborted(Defect::TrustsTheFirst, Landing::First), Ok(()), "that one is about lists");
+}
+
+/// Tells the story on a store with a defect, where the first call of this kind in this group that can lands in part.
+async fn told_in_part(name: &str, call: Call, landing: Landing, defect: Defect) -> Result<(), Invariant> {
+    let with = |defect| {
+        let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> = match defect {
+            Defect::TrustsTheFirst => |vault, plan| with_defect(vault, plan, Defect::TrustsTheFirst),
+            Defect::TrustsTheLast => |vault, plan| with_defect(vault, plan, Defect::TrustsTheLast),
+            _ => |vault, plan| with_defect(vault, plan, Defect::AbortsOnce),
+        };
+        How { ports, plan: Plan::default(), hints: Hints::Delivered, patience: 2, rounds: ROUNDS, faulty_rounds: 1 }
+    };
+    let mut world = World::new();
+    for group in story() {
+        let (sent, how) = (world.prepare(&group), with(defect));
+        if group.name == name {
+            let vault = world.vault.clone();
+            how.plan.choose(move |made| {
+                let (landed, cut) = (has_landed_in_part(&vault), vault.clone());
+                (made == call && !landed).then(|| Fault::InPart(Box::pin(async move { cut.cut_next(landing) })))
+            });
+        }
+        let done = world.go(&group, sent.as_ref(), &how).await.and_then(|()| check(&mut world));
+        if group.name == name {
+            assert!(has_landed_in_part(&world.vault), "{name}, {call}: {:?}", world.vault.cut_batches());
+        }
+        done.map_err(|breach| breach.invariant)?;
+    }
+    check_drained(world).await.map_err(|breach| breach.invariant)
+}
+
+fn has_landed_in_part(vault: &MemoryVault) -> bool {
+    vault.cut_batches().iter().any(|(landed, _)| *landed > 0)
+}
+
+fn with_defect(vault: &MemoryVault, plan: &Plan, defect: Defect) -> Faulty<Broken> {
+    Faulty::with(Broken { vault: vault.clone(), defect }, plan.clone())
+}
+
 /// An append that is not conditional loses the quicker one's event, which was answered.
 #[test]
 fn an_append_that_writes_over_is_noticed() {
+    written_over(Call::Append, |quicker| Fault::Overtaken(quicker));
+}
+
+/// And so it does where the good answer to a read was slow, and is no longer true when it comes.
+#[test]
+fn an_append_that_relies_on_a_slow_read_is_noticed() {
+    written_over(Call::Load, |quicker| Fault::Slow(Box::pin(async {}), quicker));
+}
+
+fn written_over(call: Call, fault: fn(Deed) -> Fault) {
     run(async {
         let mut world = World::told(Some("anybody asks for the vault")).await;
         let group = story().into_iter().find(|group| group.name == "an operator adds another").expect("a group");
@@ -305,7 +381,7 @@ fn an_append_that_writes_over_is_noticed() {
             let answer = functions.answer(sends.operation, &sends.incoming).await;
             *keeps.lock().expect("an answer") = Some(answer);
         };
-        plan.fail_next(Call::Append, Fault::Overtaken(Box::pin(deed)));
+        plan.fail_next(call, fault(Box::pin(deed)));
         let ports: fn(&MemoryVault, &Plan) -> Faulty<Broken> =
             |vault, plan| Faulty::with(Broken { vault: vault.clone(), defect: Defect::WritesOver }, plan.clone());
         let how = How { ports, plan, hints: Hints::Delivered, patience: 2, rounds: ROUNDS, faulty_rounds: 1 };

@@ -26,8 +26,24 @@ use chartseal_workflow::{Task, Tasks};
 use serde_json::{Value, json};
 
 use crate::cast::{ORIGIN, operator_keys};
-use crate::logs::invocation;
+use crate::logs;
 
+tokio::task_local! {
+    static DOING: String;
+}
+
+/// Which operation or reaction is being done now: whose a call is.
+pub fn doing() -> String {
+    DOING.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Runs a function once, under this name.
+async fn invocation<T>(name: &str, work: impl Future<Output = T> + Send) -> T {
+    DOING.scope(name.to_owned(), logs::invocation(work)).await
+}
+
+/// What the sweeper's runs are called.
+pub const SWEEPER: &str = "(sweeper)";
 /// How long an announced body is waited for.
 pub const UPLOAD_MS: u64 = 3_600_000;
 /// How long a request waits for a decision.
@@ -135,7 +151,7 @@ impl<P: Ports> Functions<P> {
             operator_keys: operator_keys(),
         };
         let request = serde_json::from_value(json!({"RequestType": "Create"})).expect("a request");
-        invocation(vault.handle(&request)).await
+        invocation("(genesis)", vault.handle(&request)).await
     }
 
     /// The table's stream delivers these places.
@@ -146,26 +162,27 @@ impl<P: Ports> Functions<P> {
         };
         let records: Vec<Value> = places.iter().zip(0..).map(record).collect();
         let batch = serde_json::from_value(json!({"Records": records})).expect("a batch");
-        invocation(chartseal_consumer::handle(&self.react(), &batch)).await
+        invocation("(consumer)", chartseal_consumer::handle(&self.react(), &batch)).await
     }
 
     /// S3 says that an object arrived.
     pub async fn commit(&self, key: &str) -> Result<Option<Settled>, Failure> {
         let created: ObjectCreated =
             serde_json::from_value(json!({"detail": {"object": {"key": key}}})).expect("an event");
-        invocation(chartseal_commit::handle(&self.0, &self.0, &self.0, &created)).await
+        invocation("(commit)", chartseal_commit::handle(&self.0, &self.0, &self.0, &created)).await
     }
 
     /// The workflow runs a task.
     pub async fn task(&self, task: Value) -> Result<Value, Failure> {
+        let name = format!("(workflow {})", task["task"].as_str().unwrap_or_default());
         let task: Task = serde_json::from_value(task).expect("a task");
         let tasks = Tasks { events: &self.0, work: &self.0, workflow: &self.0, clock: &self.0 };
-        invocation(tasks.handle(&task)).await
+        invocation(&name, tasks.handle(&task)).await
     }
 
     /// A minute is over.
     pub async fn sweep(&self) -> Result<Report, SweepFailed> {
-        invocation(Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run()).await
+        invocation(SWEEPER, Sweep { react: self.react(), blobs: &self.0, clock: &self.0 }.run()).await
     }
 }
 
@@ -173,7 +190,7 @@ impl<P: Ports> Functions<P> {
 async fn of<S: Service>(service: &S, operation: &str, incoming: &Incoming) -> Option<Answer> {
     let has = |method: &str, pattern: &str| operation.split_once(' ') == Some((method, pattern));
     if S::ROUTES.iter().any(|route| has(route.method, route.pattern)) {
-        Some(invocation(call(service, incoming)).await)
+        Some(invocation(operation, call(service, incoming)).await)
     } else {
         None
     }

@@ -3,7 +3,7 @@
 use chartseal_events::command::OperatorAdd;
 use chartseal_events::{Bytes, EventRef, Hash};
 use chartseal_infra::faulty::{Call, Deed, Fault};
-use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::Clock as _;
 use ed25519_dalek::SigningKey;
 
@@ -30,10 +30,20 @@ pub enum Kind {
     OvertakenByItself,
     /// The consumer and the sweeper run first, once for everything there is.
     OvertakenByAll,
+    /// It succeeds and is slow: the same bytes on another connection are done after it landed, and before its answer is there.
+    SlowToItself,
+    /// It succeeds and is slow: the consumer and the sweeper run after it landed, and before its answer is there.
+    SlowToAll,
+    /// It succeeds and is slow: the same bytes, the consumer and the sweeper are done before it lands, and again before its answer is there.
+    SlowBothWays,
+    /// Of a batch, the first lands, and it fails.
+    FirstOfBatch,
+    /// Of a batch, all but the first land, and it fails.
+    RestOfBatch,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Before,
         Self::After,
         Self::Twice,
@@ -42,11 +52,25 @@ impl Kind {
         Self::LateAtTheEnd,
         Self::OvertakenByItself,
         Self::OvertakenByAll,
+        Self::SlowToItself,
+        Self::SlowToAll,
+        Self::SlowBothWays,
+        Self::FirstOfBatch,
+        Self::RestOfBatch,
     ];
 
     /// Whether it is worth trying on this call: a read that lands late has landed nowhere.
     pub const fn suits(self, call: Call) -> bool {
-        call.writes() || !matches!(self, Self::LateAtOnce | Self::LateSoon | Self::LateAtTheEnd)
+        match self {
+            Self::LateAtOnce | Self::LateSoon | Self::LateAtTheEnd => call.writes(),
+            Self::FirstOfBatch | Self::RestOfBatch => call.is_batch(),
+            _ => true,
+        }
+    }
+
+    /// Whether it breaks batches alone.
+    pub const fn is_in_part(self) -> bool {
+        matches!(self, Self::FirstOfBatch | Self::RestOfBatch)
     }
 
     pub fn fault(self, rival: &Rival) -> Fault {
@@ -59,6 +83,11 @@ impl Kind {
             Self::LateAtTheEnd => Fault::Late(usize::MAX),
             Self::OvertakenByItself => Fault::Overtaken(rival.itself()),
             Self::OvertakenByAll => Fault::Overtaken(rival.all()),
+            Self::SlowToItself => Fault::Slow(Box::pin(async {}), rival.itself()),
+            Self::SlowToAll => Fault::Slow(Box::pin(async {}), rival.all()),
+            Self::SlowBothWays => Fault::Slow(rival.everybody(), rival.everybody()),
+            Self::FirstOfBatch => Fault::InPart(rival.cut(Landing::First)),
+            Self::RestOfBatch => Fault::InPart(rival.cut(Landing::Rest)),
         }
     }
 }
@@ -91,6 +120,20 @@ impl Rival {
             let incoming = cast.post("operator", "/operators", add, &[]);
             functions.answer("POST /operators", &incoming).await;
         })
+    }
+
+    /// The same bytes, and then all others.
+    fn everybody(&self) -> Deed {
+        let (itself, all) = (self.itself(), self.all());
+        Box::pin(async move {
+            itself.await;
+            all.await;
+        })
+    }
+
+    fn cut(&self, landing: Landing) -> Deed {
+        let vault = self.vault.clone();
+        Box::pin(async move { vault.cut_next(landing) })
     }
 
     fn all(&self) -> Deed {

@@ -6,6 +6,7 @@ mod cast;
 mod chance;
 mod check;
 mod controls;
+mod floor;
 mod functions;
 mod kind;
 mod logs;

@@ -23,7 +23,7 @@ use super::{Group, call, nothing, outside};
 use crate::cast::{Cast, ORIGIN, decoded, read};
 use crate::functions::UPLOAD_MS;
 
-/// The parts of the second version's body; no test holds them.
+/// The parts of a body; no test holds them.
 const DIGESTS: [[u8; 32]; 2] = [[1; 32], [2; 32]];
 const REST_BYTES: u64 = 100;
 
@@ -78,17 +78,23 @@ pub fn second_version_in_parts() -> Vec<Group> {
                 created(cast, json, "scan");
             },
         ),
-        call("ann announces it in parts", "POST /records/{id}/upload", announce_parts, |cast, json| {
-            announced(cast, json, "v2");
-        }),
+        call(
+            "ann announces it in parts",
+            "POST /records/{id}/upload",
+            |cast| announce_parts(cast, "scan", "v2", &[2, 5]),
+            |cast, json| {
+                announced(cast, json, "v2");
+            },
+        ),
         call(
             "ann begins to send parts",
             "POST /records/{id}/upload/parts",
-            |cast| parts(cast, None),
+            |cast| parts(cast, "v2", None),
             |cast, json| {
                 cast.texts.insert("upload", read::<PartsResponse>(json).upload_id);
             },
         ),
+        call("ann begins again elsewhere", "POST /records/{id}/upload/parts", |cast| parts(cast, "v2", None), nothing),
         outside("ann sends the parts", send_parts),
         call("ann asks what is missing", "POST /records/{id}/upload/parts", ask_again, |_, json| {
             assert!(read::<PartsResponse>(json).parts.iter().all(|part| part.call.is_none()));
@@ -139,6 +145,22 @@ pub fn never_uploaded() -> Vec<Group> {
                 announced(cast, json, "lost");
             },
         ),
+        call(
+            "ann announces it once more, in parts",
+            "POST /records/{id}/upload",
+            |cast| announce_parts(cast, "note", "given up", &[4]),
+            |cast, json| {
+                announced(cast, json, "given up");
+            },
+        ),
+        // Two uploads, of which she completes none. They are waited for longer: when grants come to their ends (`access`), the sweeper aborts both at once.
+        call(
+            "ann begins to send them",
+            "POST /records/{id}/upload/parts",
+            |cast| parts(cast, "given up", None),
+            nothing,
+        ),
+        call("ann begins again", "POST /records/{id}/upload/parts", |cast| parts(cast, "given up", None), nothing),
         outside("its time is over", |vault, _| vault.advance(UPLOAD_MS)),
         outside("it was under way, and arrives", |vault, cast| arrive(vault, cast, ("note", 2, "lost"))),
     ]
@@ -215,11 +237,11 @@ fn announce(cast: &mut Cast, name: &str, run: &'static str, version: u32, tokens
     send_announcement(cast, run, body, tokens)
 }
 
-fn announce_parts(cast: &mut Cast) -> Incoming {
-    let mut body = sealed(cast, "scan", 2);
+fn announce_parts(cast: &mut Cast, name: &str, run: &'static str, tokens: &[u8]) -> Incoming {
+    let mut body = sealed(cast, name, 2);
     body.announcement.body_bytes = PART_BYTES + REST_BYTES;
     body.announcement.parts_root = Hash::of(&[&DIGESTS[0], &DIGESTS[1]]);
-    send_announcement(cast, "v2", body, &[2, 5])
+    send_announcement(cast, run, body, tokens)
 }
 
 fn send_announcement(cast: &mut Cast, run: &'static str, body: Body, tokens: &[u8]) -> Incoming {
@@ -259,8 +281,8 @@ fn download(cast: &mut Cast) -> Incoming {
     cast.post("ann", &format!("/records/{record}/download"), RecordDownload { record, version: 1 }, &[])
 }
 
-fn parts(cast: &mut Cast, upload_id: Option<String>) -> Incoming {
-    let body = cast.bodies["v2"].clone();
+fn parts(cast: &mut Cast, run: &str, upload_id: Option<String>) -> Incoming {
+    let body = cast.bodies[run].clone();
     let parts = [1, 2].map(|number| PartDigest { number, sha256: Hash(DIGESTS[number as usize - 1]) }).to_vec();
     let request = PartsRequest { version: 2, message_id: body.announcement.message_id, upload_id, parts };
     let json = serde_json::to_vec(&request).expect("JSON");
@@ -269,7 +291,7 @@ fn parts(cast: &mut Cast, upload_id: Option<String>) -> Incoming {
 
 fn ask_again(cast: &mut Cast) -> Incoming {
     let upload_id = cast.texts["upload"].clone();
-    parts(cast, Some(upload_id))
+    parts(cast, "v2", Some(upload_id))
 }
 
 fn send_parts(vault: &MemoryVault, cast: &Cast) {

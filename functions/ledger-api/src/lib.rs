@@ -1,0 +1,186 @@
+//! The ledger, for anybody: the checkpoint, tiles, block headers, proofs. All of it is hashes; what an event says is not here.
+//!
+//! In scope: what has been published. A block that is committed but not yet under a published checkpoint is not shown. Nothing here needs to be trusted:
+//! everything leads to a checkpoint that the log's key has signed, and whoever reads it checks that. Out of scope: sealing (`functions/seal`).
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod head;
+
+use chartseal_events::encoding::base64url;
+use chartseal_events::wire::{LedgerBlock, LedgerProof};
+use chartseal_events::{Code, Hash};
+use chartseal_http::{Access, Answer, Cache, Failure, Incoming, PathValues, Route, Service};
+use chartseal_infra::ports::{BlockStore, LogFiles, SealedIndex, StoreError};
+use chartseal_ledger::tile::TileAddress;
+use chartseal_ledger::tree::inclusion;
+
+use head::Head;
+
+/// A checkpoint is good until there is the next one; a cache may give it for so long.
+const CHECKPOINT_CACHE: Cache = Cache::Seconds(1);
+
+/// The function, on its ports.
+#[derive(Debug, Clone)]
+pub struct Ledger<B, I, F> {
+    /// The blocks.
+    pub blocks: B,
+    /// Where leaves stand.
+    pub index: I,
+    /// Tiles and the checkpoint.
+    pub files: F,
+}
+
+/// What can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// The checkpoint.
+    Checkpoint,
+    /// A tile.
+    Tile,
+    /// A block's header and leaves.
+    Block,
+    /// The proof of a leaf.
+    Proof,
+}
+
+const fn get(pattern: &'static str, call: Call, codes: &'static [Code]) -> Route<Call> {
+    Route { method: "GET", pattern, access: Access::Anyone, call, codes }
+}
+
+/// The function's routes.
+pub const ROUTES: &[Route<Call>] = &[
+    get("/ledger/checkpoint", Call::Checkpoint, &[Code::NotFound]),
+    get("/ledger/tile/{tile+}", Call::Tile, &[]),
+    get("/ledger/blocks/{height}", Call::Block, &[]),
+    get("/ledger/proof/{leaf}", Call::Proof, &[]),
+];
+
+impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
+    type Call = Call;
+
+    const ROUTES: &'static [Route<Call>] = ROUTES;
+
+    async fn handle(&self, call: Call, _: &Incoming, path: &PathValues) -> Result<Answer, Failure> {
+        match call {
+            Call::Checkpoint => checkpoint(self).await,
+            Call::Tile => tile(self, path).await,
+            Call::Block => block(self, path).await,
+            Call::Proof => proof(self, path).await,
+        }
+    }
+}
+
+/// Get the checkpoint
+///
+/// The newest signed head of the log: a C2SP checkpoint in a signed note, as its key has signed it. There is none before the first block.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/checkpoint", tag = "ledger",
+    responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
+))]
+pub async fn checkpoint<B, I, F: LogFiles>(ledger: &Ledger<B, I, F>) -> Result<Answer, Failure> {
+    let published = ledger.files.published().await?.ok_or(Code::NotFound)?;
+    Ok(Answer::text(published.note).cached(CHECKPOINT_CACHE))
+}
+
+/// Get a tile
+///
+/// C2SP tlog-tiles: `<level>/<index>` with 256 hashes of 32 bytes, or `<level>/<index>.p/<width>` with fewer; groups of three digits, all but the
+/// last behind an `x` and a slash of their own. Entry bundles are not served: what events say is not public.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/tile/{tile}", tag = "ledger",
+    params(("tile" = String, Path, description = "The rest of the tile's path; it has slashes.", example = "0/000")),
+    responses((status = 200, description = "The tile's hashes.", body = Vec<u8>, content_type = "application/octet-stream")),
+))]
+pub async fn tile<B: BlockStore, I, F: LogFiles>(
+    ledger: &Ledger<B, I, F>,
+    path: &PathValues,
+) -> Result<Answer, Failure> {
+    let rest: String = path.parse("tile")?;
+    let address: TileAddress = format!("tile/{rest}").parse().map_err(|_| Code::BadPlace)?;
+    let hashes = if address.is_full() {
+        // Tiles are written before the checkpoint that covers them; hashes that are early prove nothing.
+        ledger.files.tile(&address).await?
+    } else {
+        let head = Head::read(&ledger.blocks, &ledger.files).await?.ok_or(Code::NotFound)?;
+        head.tile(&ledger.files, address).await?
+    };
+    let hashes = hashes.ok_or(Code::NotFound)?;
+    let bytes = hashes.iter().flat_map(|hash| hash.0).collect();
+    Ok(Answer::bytes(bytes).cached(Cache::Forever))
+}
+
+/// Show a block
+///
+/// Its header, which is the log's leaf after the block's events, and their leaf hashes.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/blocks/{height}", tag = "ledger",
+    params(("height" = u64, Path, description = "How many blocks are before it.")),
+    responses((status = 200, description = "The block.", body = LedgerBlock)),
+))]
+pub async fn block<B: BlockStore, I, F: LogFiles>(
+    ledger: &Ledger<B, I, F>,
+    path: &PathValues,
+) -> Result<Answer, Failure> {
+    let digits: String = path.parse("height")?;
+    let height = digits.parse::<u64>().ok().filter(|height| height.to_string() == digits).ok_or(Code::BadPlace)?;
+    let size = head::published(&ledger.files).await?.map_or(0, |(_, checkpoint)| checkpoint.size());
+    let block = ledger.blocks.block(height).await?.filter(|block| block.seal().size() <= size).ok_or(Code::NotFound)?;
+    let document = LedgerBlock {
+        height,
+        seal: base64url(&block.seal().to_bytes()),
+        leaves: block.events().iter().map(|event| event.leaf).collect(),
+    };
+    Ok(Answer::ok(&document)?.cached(Cache::Forever))
+}
+
+/// Prove a leaf
+///
+/// That an event with this leaf hash is in the log, and in which block: inclusion proofs of the leaf and of the block's header against the checkpoint. With the
+/// event's own bytes this is all that a proof file has. 404 as long as the event is not sealed.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/proof/{leaf}", tag = "ledger",
+    params(("leaf" = String, Path, description = "The event's leaf hash, hex.")),
+    responses((status = 200, description = "The proof.", body = LedgerProof)),
+))]
+pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
+    ledger: &Ledger<B, I, F>,
+    path: &PathValues,
+) -> Result<Answer, Failure> {
+    let digits: String = path.parse("leaf")?;
+    let leaf = digits.parse::<Hash>().ok().filter(|leaf| leaf.to_string() == digits).ok_or(Code::BadPlace)?;
+    let place = ledger.index.leaf_places(&[leaf]).await?.pop().flatten().ok_or(Code::NotFound)?;
+    let head = Head::read(&ledger.blocks, &ledger.files).await?.ok_or(Code::NotFound)?;
+    let size = head.checkpoint.size();
+    let block = if place.height == head.block.seal().height() {
+        head.block.clone()
+    } else {
+        ledger.blocks.block(place.height).await?.ok_or(Code::NotFound)?
+    };
+    let seal = block.seal();
+    if seal.size() > size {
+        return Err(Code::NotFound.into());
+    }
+    let position = usize::try_from(place.index.wrapping_sub(seal.first_index())).ok();
+    if position.and_then(|position| block.events().get(position)).map(|event| event.leaf) != Some(leaf) {
+        return Err(StoreError::Damaged { what: format!("the place of leaf {leaf}") }.into());
+    }
+    let spans = [inclusion::spans(place.index, size), inclusion::spans(seal.index(), size)];
+    let tiles = head.tiles(&ledger.files, &spans.concat()).await?;
+    let prove = |index| inclusion::prove(index, size, &tiles).map_err(|_| head::unproven());
+    let document = LedgerProof {
+        index: place.index,
+        height: seal.height(),
+        seal: base64url(&seal.to_bytes()),
+        inclusion: prove(place.index)?.hashes().to_vec(),
+        seal_inclusion: prove(seal.index())?.hashes().to_vec(),
+        checkpoint: head.note.clone(),
+    };
+    Ok(Answer::ok(&document)?.cached(CHECKPOINT_CACHE))
+}
+
+/// The routes, as OpenAPI describes them.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(checkpoint, tile, block, proof))]
+pub struct Api;

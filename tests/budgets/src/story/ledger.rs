@@ -1,0 +1,72 @@
+//! All that has happened is sealed, and anybody looks at the ledger.
+
+use std::collections::BTreeSet;
+
+use chartseal_events::command::SearchPerform;
+use chartseal_events::wire::{LedgerBlock, LedgerProof, SearchResults};
+use chartseal_events::{EventRef, StreamId};
+use chartseal_http::File;
+use chartseal_http::testing::call;
+use chartseal_infra::ports::EventStore as _;
+use serde_json::json;
+
+use super::{People, token};
+use crate::vault::Vault;
+
+/// Blocks of three sizes, and what is shown of them.
+pub async fn sealed(vault: &Vault, people: &People) {
+    let now_ms = vault.stage.now_ms();
+    let mut places = Vec::new();
+    for hour in 0..24 {
+        let to_ms = now_ms + 1 - hour * 3_600_000;
+        places.extend(vault.store.by_time(to_ms - 3_600_000, to_ms).await.expect("places"));
+    }
+    let vaults: Vec<EventRef> = places.iter().copied().filter(|place| place.stream == StreamId::Vault).collect();
+    let situation = format!("the first block: {} events of 1 stream", vaults.len());
+    block(vault, "seal, the first block", &situation, &vaults).await;
+
+    let streams: BTreeSet<StreamId> = places.iter().map(|place| place.stream).collect();
+    let (events, streams) = (places.len() - vaults.len(), streams.len() - 1);
+    let situation = format!("{events} events of {streams} streams in one block, the second");
+    block(vault, "seal, a busy second", &situation, &places).await;
+
+    let query = json!({"any": [[token(1), token(2)]]}).to_string();
+    let asked = vault.stage.post(&people.owner, "/search", SearchPerform {}, &[("query", &query)]);
+    let found: SearchResults = vault.send(&vault.search(), &asked, 201).await;
+    let (place, leaf) = (found.event.stored().at, found.event.leaf);
+    block(vault, "seal, one event", &format!("1 event, in a log of {} events", places.len()), &[place]).await;
+    let again = async { (vault.seal([place]).await, 0) };
+    let report = vault.measure("seal, a hint again", "nothing is left to seal", again).await;
+    assert_eq!(report.blocks, 0);
+
+    let ledger = vault.ledger();
+    let asked = |path: &str| vault.stage.send("GET", path, Vec::new());
+    let size = places.len() + 1 + 3;
+    let tile = format!("/ledger/tile/0/000.p/{}", size.min(255));
+    for (name, situation, path) in [
+        ("GET /ledger/checkpoint", "3 blocks".to_owned(), "/ledger/checkpoint".to_owned()),
+        ("GET /ledger/tile/{tile}", "a partial tile".to_owned(), tile),
+    ] {
+        let work = async {
+            let answer = call(&ledger, &asked(&path)).await;
+            let bytes = match answer.file {
+                Some(File::Text(text)) => text.len(),
+                Some(File::Bytes(bytes)) => bytes.len(),
+                None => panic!("{}", answer.json),
+            };
+            ((), bytes)
+        };
+        vault.measure(name, &situation, work).await;
+    }
+    let name = ("GET /ledger/blocks/{height}", "a block with 1 event");
+    let _: LedgerBlock = vault.measure_call(name, &ledger, &asked("/ledger/blocks/2"), 200).await;
+    let name = ("GET /ledger/proof/{leaf}", "an event of the newest block; no full tile");
+    let proof: LedgerProof = vault.measure_call(name, &ledger, &asked(&format!("/ledger/proof/{leaf}")), 200).await;
+    assert_eq!(proof.height, 2);
+}
+
+async fn block(vault: &Vault, name: &str, situation: &str, hints: &[EventRef]) {
+    let work = async { (vault.seal(hints.iter().copied()).await, 0) };
+    let report = vault.measure(name, situation, work).await;
+    assert_eq!((report.blocks, report.healed), (1, 0), "{name}");
+}
