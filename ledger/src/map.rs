@@ -15,7 +15,7 @@ pub mod value;
 pub use operation::{Change, MAX_OPERATION_BYTES, Operation, operations, operations_of};
 pub use page::{Page, PageId};
 pub use proof::{Finding, MapProof, prove, verify};
-pub use update::{UpdateError, Updated, get, update};
+pub use update::{UpdateError, Updated, get, get_all, update};
 pub use value::{MapKey, Value};
 
 /// Which keys and values there are, and how they are encoded; stands in seals.

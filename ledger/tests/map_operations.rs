@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chartseal_events::event::{Event, EventRef, Outcome, StoredEvent};
 use chartseal_events::{Hash, Kid, StreamId, Thumbprint};
 use chartseal_ledger::map::{
-    Change, Finding, MapKey, Operation, Page, PageId, UpdateError, Value, get, operations, prove, update, verify,
+    Change, Finding, MapKey, Operation, Page, PageId, UpdateError, Value, get, get_all, operations, prove, update,
+    verify,
 };
 
 const ORIGIN: &str = "vault.example";
@@ -118,6 +119,10 @@ fn a_value_is_found_where_it_was_put_and_nowhere_else() {
         assert_eq!(found, Some(proven));
     }
     assert_eq!(get(map.root, &map.pages, &MapKey([9; 32])), Ok(None));
+    let keys = all.iter().map(|operation| operation.key).chain([MapKey([9; 32])]).collect();
+    let values = get_all(map.root, &map.pages, &keys).unwrap();
+    assert!(keys.iter().all(|key| values.get(key).cloned() == get(map.root, &map.pages, key).unwrap()));
+    assert!(matches!(get_all(map.root, &BTreeMap::new(), &keys), Err(UpdateError::Missing(ids)) if ids.len() == 1));
     assert_eq!(get(Hash::ZERO, &BTreeMap::new(), &MapKey([9; 32])), Ok(None));
     let missing = get(map.root, &BTreeMap::new(), &MapKey([9; 32]));
     assert_eq!(missing, Err(UpdateError::Missing(vec![PageId::ROOT])));

@@ -6,6 +6,7 @@ use chartseal_ledger::block::Block;
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::policy::{Policy, RefusedCheckpoint};
 
+use crate::defect::{Defect, planted};
 use crate::pages::Map;
 use crate::refusal::{Refused, Stop};
 use crate::{Sealer, Task};
@@ -43,11 +44,17 @@ where
         if size > found {
             return Err(Refused::Restored { published: size, found }.into());
         }
-        if let Some(head) = head.as_ref().filter(|_| size < found) {
+        if let Some(head) = head.as_ref().filter(|_| size < found && !planted(Defect::NoHealing)) {
+            // Others may have published and sealed on since it was read; then there is nothing to heal.
+            if self.files.published().await? != published {
+                return Err(Stop::Overtaken);
+            }
             self.heal(head, signed.as_ref(), published.as_ref(), task).await?;
             return Ok(None);
         }
-        if let (Some(head), Some(signed)) = (&head, &signed) {
+        if let (Some(head), Some(signed)) = (&head, &signed)
+            && size == found
+        {
             self.is_signed(head, signed).await?;
         }
         Ok(Some(Standing { head, published }))

@@ -7,6 +7,10 @@
 //! In scope: that, on ports alone. Not in scope: what wakes it, AWS (`main.rs`), and reading the log.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "defects")]
+pub mod defect;
+#[cfg(not(feature = "defects"))]
+mod defect;
 mod derive;
 mod gather;
 mod head;

@@ -9,6 +9,7 @@ use chartseal_ledger::block::{MAX_BLOCK_BYTES, MAX_BLOCK_OPERATIONS};
 use chartseal_ledger::map::operations_of;
 use chartseal_ledger::seal::{MAX_BLOCK_EVENTS, SEAL_BYTES};
 
+use crate::defect::{Defect, planted};
 use crate::gather::{Gathered, Wanted};
 use crate::line::End;
 use crate::refusal::Fault;
@@ -100,7 +101,7 @@ impl Queue {
         let sealed = |stream: &StreamId| self.sealed.get(stream).copied().flatten();
         let missing = |Seen(stream, seq, _): &Seen| {
             let is_sealed = sealed(stream).is_some_and(|head| head.seq >= *seq);
-            (!is_sealed).then_some(EventRef { stream: *stream, seq: *seq })
+            (!is_sealed && !planted(Defect::IgnoresSeen)).then_some(EventRef { stream: *stream, seq: *seq })
         };
         event.seen.iter().find_map(missing)
     }

@@ -41,25 +41,25 @@ impl<'a, I: SealedIndex> Map<'a, I> {
         origin: &str,
         streams: &BTreeSet<StreamId>,
     ) -> Result<BTreeMap<StreamId, Option<Head>>, Stop> {
-        loop {
-            let mut heads = BTreeMap::new();
-            let mut missing = BTreeSet::new();
-            for stream in streams {
-                match map::get(self.root, &self.pages, &MapKey::stream(origin, *stream)) {
-                    Ok(None) => drop(heads.insert(*stream, None)),
-                    Ok(Some(Value::Stream { seq, head })) => {
-                        heads.insert(*stream, Some(Head { seq, leaf: head }));
-                    }
-                    Ok(Some(_)) => return Err(Refused::damaged(format!("the map's value of {stream}")).into()),
-                    Err(UpdateError::Missing(ids)) => missing.extend(ids),
-                    Err(UpdateError::Foreign(id)) => return Err(Stop::Page(id)),
-                }
+        let keys: BTreeMap<MapKey, StreamId> =
+            streams.iter().map(|stream| (MapKey::stream(origin, *stream), *stream)).collect();
+        let wanted = keys.keys().copied().collect();
+        let values = loop {
+            match map::get_all(self.root, &self.pages, &wanted) {
+                Ok(values) => break values,
+                Err(UpdateError::Missing(ids)) => self.fetch(ids).await?,
+                Err(UpdateError::Foreign(id)) => return Err(Stop::Page(id)),
             }
-            if missing.is_empty() {
-                return Ok(heads);
-            }
-            self.fetch(missing).await?;
+        };
+        let mut heads: BTreeMap<_, _> = streams.iter().map(|stream| (*stream, None)).collect();
+        for (key, value) in values {
+            let stream = keys[&key];
+            let Value::Stream { seq, head } = value else {
+                return Err(Refused::damaged(format!("the map's value of {stream}")).into());
+            };
+            heads.insert(stream, Some(Head { seq, leaf: head }));
         }
+        Ok(heads)
     }
 
     /// The map after these operations, and the pages that they change. The map itself stays what it is.
@@ -67,7 +67,7 @@ impl<'a, I: SealedIndex> Map<'a, I> {
         loop {
             match map::update(self.root, &self.pages, operations) {
                 Ok(updated) => return Ok(updated),
-                Err(UpdateError::Missing(ids)) => self.fetch(ids.into_iter().collect()).await?,
+                Err(UpdateError::Missing(ids)) => self.fetch(ids).await?,
                 Err(UpdateError::Foreign(id)) => return Err(Stop::Page(id)),
             }
         }
@@ -89,8 +89,7 @@ impl<'a, I: SealedIndex> Map<'a, I> {
         self.pages.extend(updated.pages);
     }
 
-    async fn fetch(&mut self, ids: BTreeSet<PageId>) -> Result<(), Stop> {
-        let ids: Vec<_> = ids.into_iter().collect();
+    async fn fetch(&mut self, ids: Vec<PageId>) -> Result<(), Stop> {
         let found = match self.height {
             Some(height) => self.index.map_pages(&ids, height).await?,
             None => BTreeMap::new(),

@@ -8,6 +8,7 @@ use chartseal_events::StreamId;
 use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogSigner, SealedIndex};
 use chartseal_infra::telemetry::{fields, note};
 
+use crate::defect::{Defect, planted};
 use crate::gather::Wanted;
 use crate::refusal::Refused;
 use crate::{Sealer, Task};
@@ -36,7 +37,7 @@ where
         while from_ms < until_ms && !self.is_over(task) {
             let to_ms = until_ms.min(from_ms + SLICE_MS);
             stuck |= !self.slice(from_ms, to_ms, task).await?;
-            if !stuck {
+            if !stuck || planted(Defect::Forgets) {
                 self.index.set_sealed_until(to_ms).await?;
             }
             from_ms = to_ms;

@@ -56,6 +56,11 @@ impl MemoryVault {
         self.world().ledger.published.clone()
     }
 
+    /// Puts a page in place of whatever is there, as a damaged disk would, or a table that forgot its condition.
+    pub fn overwrite_page(&self, id: PageId, newest: MapPage, before: Option<MapPage>) {
+        self.world().ledger.pages.insert(id, (newest, before));
+    }
+
     /// Every full tile, by its path.
     pub fn tiles(&self) -> BTreeMap<String, Vec<Hash>> {
         self.world().ledger.tiles.clone()

@@ -1,6 +1,6 @@
 //! A batch of operations over pages. Whoever keeps the pages is told which ones are wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_events::Hash;
 
@@ -56,6 +56,48 @@ pub fn get(root: Hash, pages: &BTreeMap<PageId, Page>, key: &MapKey) -> Result<O
         }
     }
     Ok(None)
+}
+
+/// The values of these keys, of those that have one. Each page on their way is checked once, and all that are missing are asked for at once.
+pub fn get_all(
+    root: Hash,
+    pages: &BTreeMap<PageId, Page>,
+    keys: &BTreeSet<MapKey>,
+) -> Result<BTreeMap<MapKey, Value>, UpdateError> {
+    let sorted: Vec<&MapKey> = keys.iter().collect();
+    let mut look = Look { pages, missing: Vec::new(), found: BTreeMap::new() };
+    look.part(PageId::ROOT, root.0, &sorted)?;
+    if look.missing.is_empty() { Ok(look.found) } else { Err(UpdateError::Missing(look.missing)) }
+}
+
+struct Look<'a> {
+    pages: &'a BTreeMap<PageId, Page>,
+    missing: Vec<PageId>,
+    found: BTreeMap<MapKey, Value>,
+}
+
+impl Look<'_> {
+    /// The values of keys of the part at `id`.
+    fn part(&mut self, id: PageId, node: [u8; 32], keys: &[&MapKey]) -> Result<(), UpdateError> {
+        if keys.is_empty() || node == EMPTY {
+            return Ok(());
+        }
+        match read(self.pages, id, node) {
+            Err(UpdateError::Missing(ids)) => self.missing.extend(ids),
+            Err(foreign) => return Err(foreign),
+            Ok(Page::Entries(entries)) => {
+                let value = |key: &&MapKey| entries.get(key).map(|value| (**key, value.clone()));
+                self.found.extend(keys.iter().filter_map(value));
+            }
+            Ok(Page::Nodes(nodes)) => {
+                for part in keys.chunk_by(|a, b| id.place(a) == id.place(b)) {
+                    let place = id.place(part[0]);
+                    self.part(id.child(place), nodes[place], part)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The page with this node; [`UpdateError::Missing`] if it is not at hand.

@@ -24,7 +24,7 @@ use chartseal_events::event::Genesis;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::{Action, Bytes, Command, Facts, Hash, Id, Observation};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Clock as _, KeyItem};
+use chartseal_infra::ports::{Clock as _, KeyItem, LogKey as _};
 use chartseal_infra::road::{self, Luggage, Taken};
 
 pub use calls::{Call, call, document, refused};
@@ -52,7 +52,7 @@ impl Stage {
         let operator = Wallet::operator(0xF0);
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
-            log_key: Wallet::operator(0xF1).sign_key(),
+            log_key: vault.public_key().await.expect("memory"),
             search_key: Bytes([0xF2; 32]),
             operators: vec![operator.sign_key()],
             operator_threshold: 1,
