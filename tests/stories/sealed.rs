@@ -120,7 +120,9 @@ fn among_rivals(stack: &Stack) -> (Hits, usize) {
                 }
             });
         }
-        senders.into_iter().for_each(|sender| sender.join().expect("sent"));
+        for sender in senders {
+            sender.join().expect("sent");
+        }
         done.store(true, Ordering::Relaxed);
         killer.end().remove("seal").unwrap_or_default()
     });

@@ -355,7 +355,7 @@ fn with_defect(vault: &MemoryVault, plan: &Plan, defect: Defect) -> Faulty<Broke
 /// An append that is not conditional loses the quicker one's event, which was answered.
 #[test]
 fn an_append_that_writes_over_is_noticed() {
-    written_over(Call::Append, |quicker| Fault::Overtaken(quicker));
+    written_over(Call::Append, Fault::Overtaken);
 }
 
 /// And so it does where the good answer to a read was slow, and is no longer true when it comes.
