@@ -110,6 +110,10 @@ def stream(stack, name, properties):
     yield "GetRecords", "/stream", "get_records", {"ShardIterator": streams.get_shard_iterator(**at)["ShardIterator"]}
 
 
+# The functions' own places in each bucket, and another one, which is nobody's. (One that ends in a slash is a folder.)
+PLACES = {"BlobBucket": ["records/", "elsewhere/"], "LedgerBucket": ["checkpoint", "tile/", "elsewhere/"]}
+
+
 def bucket(stack, name, _properties):
     of = {"Bucket": stack.physical[name]}
     yield "ListBucket", "", "list_objects_v2", of | {"MaxKeys": 1}
@@ -118,13 +122,15 @@ def bucket(stack, name, _properties):
     yield "GetBucketPolicy", "", "get_bucket_policy", of
     yield "PutBucketPolicy", "", "put_bucket_policy", of | {"Policy": "{"}
     yield "PutBucketVersioning", "", "put_bucket_versioning", of | {"VersioningConfiguration": {"Status": "Enabled"}}
+    yield "PutBucketObjectLockConfiguration", "", "put_object_lock_configuration", of | {"ObjectLockConfiguration": {}}
     yield "DeleteBucket", "", "delete_bucket", of
-    # The function's own folder, where an object is; and another one, which is nobody's.
-    objects = of | {"Prefix": "records/"}
-    found = stack.client("s3").list_object_versions(**objects)["Versions"][0]
-    for suffix, folder in ("/records/*", "records/"), ("/elsewhere/*", "elsewhere/"):
-        at = of | {"Key": f"{folder}{NOWHERE}"}
-        there = of | ({"Key": found["Key"]} if folder == "records/" else {"Key": at["Key"]})
+    for where in PLACES[name]:
+        suffix = f"/{where}*" if where.endswith("/") else f"/{where}"
+        at = of | {"Key": f"{where}{NOWHERE}" if where.endswith("/") else where}
+        # An object that is there, where there is one.
+        versions = stack.client("s3").list_object_versions(**of, Prefix=where).get("Versions", [])
+        found = versions[0] if versions else {"Key": at["Key"], "VersionId": NOWHERE}
+        there = of | {"Key": found["Key"]}
         upload = {"UploadId": NOWHERE}
         yield "GetObject", suffix, "get_object", there
         yield "GetObjectVersion", suffix, "get_object", there | {"VersionId": found["VersionId"]}
@@ -138,6 +144,7 @@ def bucket(stack, name, _properties):
         yield "GetObjectTagging", suffix, "get_object_tagging", there
         yield "PutObjectTagging", suffix, "put_object_tagging", at | {"Tagging": {"TagSet": []}}
         yield "PutObjectAcl", suffix, "put_object_acl", at | {"ACL": "private"}
+        yield "PutObjectRetention", suffix, "put_object_retention", at | {"Retention": {}}
 
 
 def key(stack, name, _properties):

@@ -17,6 +17,7 @@ pub mod official;
 pub mod people;
 pub mod scanner;
 pub mod stack;
+pub mod stored_log;
 
 pub use audit::{audit, audit_as, audited, impatient};
 pub use hands::Hands;
@@ -24,3 +25,4 @@ pub use killer::Killer;
 pub use liar::{Exchange, Liar};
 pub use people::{Hospital, sample, unique};
 pub use stack::Stack;
+pub use stored_log::StoredLog;

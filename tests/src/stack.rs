@@ -71,6 +71,12 @@ impl Stack {
         STACK.get_or_init(|| Self::usual().beside("stormy", &[]))
     }
 
+    /// Another stack on the same endpoint, whose sealers are killed, and whose every event is counted.
+    pub fn sealing() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::usual().beside("sealing", &[]))
+    }
+
     /// Another stack on the same endpoint, behind whose back everything is changed.
     pub fn tampered() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();

@@ -11,6 +11,7 @@ mod panics;
 mod races;
 mod refusals;
 mod roles;
+mod sealed;
 mod silence;
 mod storm;
 mod uploads;

@@ -1,7 +1,7 @@
 //! The sealer: puts events into the log. It is woken by hints, and sweeps for what no hint came for.
 //!
-//! A turn makes one block ([`turn`]): where the log stands ([`head`]), what is to be sealed ([`gather`], [`line`]) and in which order ([`order`]), one
-//! conditional write of the block, which decides everything; then what follows from it ([`derive`]), a signature, and the checkpoint. A crash
+//! A turn makes one block (`turn`): where the log stands (`head`), what is to be sealed (`gather`, `line`) and in which order (`order`), one
+//! conditional write of the block, which decides everything; then what follows from it (`derive`), a signature, and the checkpoint. A crash
 //! anywhere is healed by the next run, and any number of sealers may run at once. `docs/LEDGER.md`, section Sealing, says why.
 //!
 //! In scope: that, on ports alone. Not in scope: what wakes it, AWS (`main.rs`), and reading the log.

@@ -51,7 +51,7 @@ fn every_function_is_read() {
 fn only_issue_key_opens_data_keys_and_it_cannot_read_blobs() {
     assert_eq!(granted(&["kms:Decrypt", "RecordKey"]), ["issue-key"]);
     assert!(!granted(&["s3:"]).contains(&"issue-key".to_owned()));
-    assert_eq!(granted(&["'s3:GetObject"]), ["commit", "download", "records", "sweeper", "uploads"]);
+    assert_eq!(granted(&["'s3:GetObject", "BlobBucket"]), ["commit", "download", "records", "sweeper", "uploads"]);
 }
 
 #[test]
@@ -75,9 +75,27 @@ fn only_tokens_opens_the_search_key() {
 }
 
 #[test]
-fn nobody_deletes_or_changes_events() {
+fn nobody_deletes_or_changes_events_or_blocks() {
     for action in ["dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"] {
-        assert_eq!(granted(&[action, "EventsTable"]), [""; 0], "{action}");
+        for table in ["EventsTable", "BlocksTable", "SealedTable"] {
+            assert_eq!(granted(&[action, table]), [""; 0], "{action} {table}");
+        }
+    }
+}
+
+#[test]
+fn only_seal_signs_and_writes_the_log_and_nobody_deletes_of_it() {
+    for needles in [["kms:Sign", "LogKey"], ["dynamodb:PutItem", "BlocksTable"], ["dynamodb:PutItem", "SealedTable"]] {
+        assert_eq!(granted(&needles), ["seal"], "{needles:?}");
+    }
+    assert_eq!(granted(&["s3:PutObject", "LedgerBucket"]), ["seal"]);
+    for action in ["s3:Delete", "s3:Bypass", "s3:PutObjectRetention", "s3:*"] {
+        assert_eq!(granted(&[action, "LedgerBucket"]), [""; 0], "{action}");
+    }
+    let functions = functions();
+    let rights = statements(&functions["seal"]).concat();
+    for other in ["PrivateTable", "KeysTable", "BlobBucket", "RecordKey", "SearchKey", "WorkTable", "IndexTable"] {
+        assert!(!rights.contains(other), "seal has rights on {other}");
     }
 }
 

@@ -108,7 +108,7 @@ async fn damaged_files_are_named() {
     let files = emulated.files();
     let tile = full_tile();
     let whole: Vec<u8> = tile.hashes.iter().flat_map(|hash| hash.0).collect();
-    for bytes in [&b""[..], &whole[..8_160], &whole[..8_191], &[&whole[..], &[0]].concat(), &[0; 100_000]] {
+    for bytes in [&b""[..], &whole[..8_160], &whole[..8_191], &[&whole[..], &[0]].concat(), &vec![0; 100_000]] {
         emulated.put_log_file("tile/0/000", bytes).await;
         let read = files.tile(&tile.address).await;
         let named = |error: &StoreError| matches!(error, StoreError::Damaged { what } if what.contains("tile/0/000"));

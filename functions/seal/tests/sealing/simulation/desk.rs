@@ -149,13 +149,11 @@ impl Desk {
         let fate = poll_fn(|context| {
             let mut state = self.state();
             let ticket = state.tickets.get_mut(&number).expect("a call that waits");
-            match ticket.fate {
-                Some(fate) => Poll::Ready(fate),
-                None => {
-                    ticket.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(fate) = ticket.fate {
+                return Poll::Ready(fate);
             }
+            ticket.waker = Some(context.waker().clone());
+            Poll::Pending
         })
         .await;
         drop(leaving);

@@ -211,7 +211,9 @@ impl LogFiles for Gate {
                 desk.sees_published(&note);
             }
             let held = std::mem::take(&mut desk.state().held);
-            held.into_iter().for_each(|deed| deed(desk));
+            for deed in held {
+                deed(desk);
+            }
             Ok(race)
         })
         .await

@@ -97,7 +97,9 @@ fn begun() -> (MemoryVault, Model) {
         let vault = MemoryVault::new();
         let events = shuffled(BEFORE, &mut Dice(0))[..BEFORE].to_vec();
         let places: Vec<_> = events.iter().map(|event| event.at).collect();
-        events.into_iter().for_each(|event| append(&vault, event));
+        for event in events {
+            append(&vault, event);
+        }
         plant(None);
         sealer(&vault).run(places).now_or_never().expect("memory answers at once").expect("nothing is wrong");
         let mut model = Model::default();
