@@ -120,13 +120,13 @@ impl Storm {
         self.unfound.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Says of a function that was not hit so often in the middle of an invocation: the killer saw them run, and the log knows that they began, and of
-    /// no line.
+    /// Names a function that was not hit so often in the middle of an invocation. Two must say so: the killer, who saw it run, and the log, which has an
+    /// invocation's beginning and no line of it.
     fn spared(&self, hits: &BTreeMap<String, Hits>, least: &[(&str, u64)]) -> Option<String> {
         let cut_short = Hands(self.stack).cut_short();
         least.iter().find_map(|(function, least)| {
             let (seen, logged) = (hits.get(*function).copied().unwrap_or_default(), cut_short[*function]);
-            let words = || format!("{function} of {}, {logged} invocations without a line", in_words(hits));
+            let words = || format!("{function}: {logged} invocations without a line; {}", in_words(hits));
             (seen.at_work.min(logged) < *least).then(words)
         })
     }
