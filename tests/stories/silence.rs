@@ -25,7 +25,7 @@ const BEHIND_HTTP: [&str; 11] = [
     "download",
     "healthz",
     "issue-key",
-    "ledger",
+    "ledger-api",
     "records",
     "register",
     "request",
