@@ -201,6 +201,9 @@ def leads_nowhere(case, response):
     """Whether the path that was sent is not the operation's: a parameter was empty, or had a slash in it."""
     pattern = "/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in case.path.split("/"))
     sent = urllib.parse.unquote(urllib.parse.urlsplit(response.request.url).path)
+    if case.path == TILE_PARTS and "\n" in sent:
+        # The emulator's greedy routes end at a line break.
+        return True
     return not re.fullmatch(".*/\\$default" + pattern, sent, re.DOTALL)
 
 
