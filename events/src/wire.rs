@@ -60,6 +60,18 @@ wire! {
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
         leaves: Vec<Hash>,
     }
+    /// What a block's events say, for whoever may read all of it: operators and auditors. Nothing of it is believed before its leaf hashes are the block's.
+    LedgerEvents {
+        /// The block's height.
+        height: u64,
+        /// The position in the block of the first of these events, from 0.
+        first: u32,
+        /// The events' exact bytes, as text, in the log's order: as many as one answer holds.
+        bodies: Vec<String>,
+        /// The position that the next answer begins at; absent where the block ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<u32>,
+    }
     /// That an event is in the ledger. Nothing of it is believed before it is verified against the checkpoint, and that under the log's key.
     LedgerProof {
         /// The event's index in the log.
