@@ -21,6 +21,8 @@ mod access;
 mod announcement;
 mod client;
 mod clock;
+mod content;
+mod difference;
 mod download;
 mod error;
 mod export;
@@ -46,6 +48,8 @@ pub mod wallet;
 
 pub use access::{CheckedRequest, NewRequest};
 pub use client::{Answer, Call, Client, SignedCommand, Taken};
+pub use content::Content;
+pub use difference::{Change, Difference, Standing, difference};
 pub use download::unfinished::{Noted, UnfinishedDownload};
 pub use download::{Download, DownloadOf};
 pub use error::{Error, Exit, printable};

@@ -1,5 +1,7 @@
-//! `chartseal record`: upload, list, show, download, export, and new versions.
+//! `chartseal record`: upload, list, show, download, export, new versions, and what happened to them.
 
+mod comparing;
+mod history;
 mod receiving;
 mod sending;
 
@@ -17,10 +19,11 @@ use crate::options::{at_least_one, id};
 use crate::output::{self, Output};
 use crate::session::Session;
 
+use comparing::Compared;
 use receiving::{Download, Export};
 use sending::{Description, Uploads};
 
-/// Upload, list, show, download and export records.
+/// Upload, list, show, compare, download and export records.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Encrypt files here and upload each as a new record. What was broken off is gone on with.
@@ -82,6 +85,23 @@ pub enum Command {
         #[arg(value_parser = id)]
         record: Id,
     },
+    /// Show all that happened to a record, from its first version on, and who did it.
+    #[command(
+        after_help = "Examples:\n  chartseal --wallet ann.wallet record history 01JDB3YQ7X0000000000000000\n  chartseal --wallet ann.wallet record history 01JDB3YQ7X0000000000000000 --requests\n\nAn earlier version is had with `record download RECORD --version N`; two are compared with `record diff`."
+    )]
+    History {
+        /// The record.
+        #[arg(value_parser = id)]
+        record: Id,
+        /// Show the requests for it, too, with what happened to them, as far as the vault lists them.
+        #[arg(long)]
+        requests: bool,
+    },
+    /// Say what differs between two versions of a record: members in JSON, lines in text. Both are downloaded and checked; nothing is written to the disk.
+    #[command(
+        after_help = "Examples:\n  chartseal --wallet ann.wallet record diff 01JDB3YQ7X0000000000000000            # the latest two\n  chartseal --wallet ann.wallet record diff 01JDB3YQ7X0000000000000000@1 01JDB3YQ7X0000000000000000@3\n  chartseal --wallet bob.wallet record diff request/01JDB40000000000000000000 request/01JDB50000000000000000000\n\nEnds with 0 whether they differ or not; `--json` has `same`."
+    )]
+    Diff(Compared),
     /// Download, check and decrypt: your own record by its id, another's by the request that was approved. What was broken off is gone on with.
     #[command(
         after_help = "Examples:\n  chartseal --wallet ann.wallet record download 01JDB3YQ7X0000000000000000 --out scan.dcm\n  chartseal --wallet bob.wallet record download --request 01JDB40000000000000000000 --out scan.dcm"
@@ -134,6 +154,8 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
         Command::Downloads { discard } => receiving::downloads(*discard, output),
         Command::List { limit } => list(*limit, &session.client()?, output),
         Command::Show { record } => show(*record, &session.client()?, output),
+        Command::History { record, requests } => history::show(*record, *requests, &session.client()?, output),
+        Command::Diff(arguments) => comparing::diff(arguments, &session.client()?, output),
         Command::Download(arguments) => receiving::download(arguments, session, output),
         Command::Export(arguments) => receiving::export(arguments, session, output),
     }

@@ -4,6 +4,7 @@ mod day;
 mod downloads;
 mod exports;
 mod fake;
+mod history;
 mod hostile;
 mod large;
 mod proofs;

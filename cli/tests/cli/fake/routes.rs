@@ -114,6 +114,14 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
             document["evidence"] = json!(evidence);
             Ok(document)
         }
+        ["requests"] => {
+            let ids = store.streams.keys().filter_map(|stream| match stream {
+                StreamId::Request(id) => Some(*id),
+                _ => None,
+            });
+            let requests: Vec<_> = ids.map(|id| request_view(store, id)).collect::<Result<_, _>>()?;
+            Ok(json!({ "requests": requests }))
+        }
         ["requests", id] => {
             let mut document = request_view(store, id.parse().map_err(|_| Code::BadId)?)?;
             document["evidence"] = json!(evidence);
