@@ -6,13 +6,15 @@ use std::time::Duration;
 use chartseal_events::command::{AccessApprove, AccessDeny, AccessRequest};
 use chartseal_events::evidence::Sound;
 use chartseal_events::purpose::Purpose;
-use chartseal_events::state::RequestState;
-use chartseal_events::wire::{Accepted, RequestPage, RequestView};
+use chartseal_events::state::{Request, RequestState};
+use chartseal_events::wire::{Accepted, Party, RequestPage, RequestView};
 use chartseal_events::{Event, Id, StreamId};
 
 use crate::client::{Call, Client, steadily};
 use crate::error::Error;
+use crate::opening;
 use crate::patience::Patience;
+use crate::people::KnownParty;
 use crate::records::page_path;
 use crate::tampering::Tampering;
 
@@ -43,8 +45,19 @@ pub struct CheckedRequest {
     pub state: RequestState,
     /// The last event of its stream: the one that a decision names.
     pub last_event: Event,
+    /// The record's owner.
+    pub owner: KnownParty,
+    /// The provider that asked.
+    pub requester: KnownParty,
     /// What is proven.
     pub sound: Sound,
+}
+
+impl CheckedRequest {
+    /// The events of its stream.
+    pub fn events(&self) -> &[Event] {
+        self.sound.events.get(&StreamId::Request(self.view.request)).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 impl Client {
@@ -88,7 +101,19 @@ impl Client {
         {
             return Err(Tampering::AnswerDiffers("the grant's end").into());
         }
-        Ok(CheckedRequest { state: proven.state, last_event, view, sound })
+        let events = sound.events.get(&StreamId::Request(request)).map(Vec::as_slice).unwrap_or_default();
+        check_private(&view, proven, events)?;
+        let parties = view.parties.as_ref().ok_or(Tampering::NotShown("who the parties are"))?;
+        let known = |party: &Party, provider| {
+            let same = party.provider == provider;
+            if same {
+                KnownParty::of(provider, &party.private, &sound)
+            } else {
+                Err(Tampering::AnswerDiffers("a party"))
+            }
+        };
+        let (owner, requester) = (known(&parties.owner, asked.owner)?, known(&parties.requester, asked.requester)?);
+        Ok(CheckedRequest { state: proven.state, last_event, owner, requester, view, sound })
     }
 
     /// Requests that this wallet's provider is a party of, newest first; for operators, all. At most `limit`.
@@ -144,6 +169,18 @@ impl Client {
         let call = Call::new(&path, AccessDeny { request, head: looked_at.last_event.leaf });
         self.send::<Accepted>(&call.private(&[("reason", reason)])).map(|taken| taken.event)
     }
+}
+
+/// Whether the reasons that are shown are those that were signed.
+fn check_private(view: &RequestView, proven: &Request, events: &[Event]) -> Result<(), Tampering> {
+    if let Some(justification) = &view.justification {
+        let asked = events.first().ok_or(Tampering::NotShown("the request"))?;
+        opening::check(asked, "justification", justification)?;
+    }
+    let Some(reason) = &view.reason else { return Ok(()) };
+    let decided = events.iter().find(|event| Some(event.place.seq) == proven.decided_seq);
+    let decided = decided.ok_or(Tampering::NotShown("the decision"))?;
+    opening::check(decided, "comment", reason).or_else(|_| opening::check(decided, "reason", reason))
 }
 
 /// How far a state is along a request's way; states of one rank exclude each other.

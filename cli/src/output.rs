@@ -58,13 +58,25 @@ pub fn event(event: &Event) -> Value {
     json!({ "stream": event.place.stream, "seq": event.place.seq, "leaf": event.leaf })
 }
 
-/// A wire type in JSON, without its evidence: that has been checked and is long.
-pub fn without_evidence(view: &impl serde::Serialize) -> Value {
+/// A wire type in JSON, without its evidence, which has been checked and is long, and without the salts of private values.
+pub fn view(view: &impl serde::Serialize) -> Value {
     let mut value = serde_json::to_value(view).unwrap_or_default();
     if let Some(members) = value.as_object_mut() {
         members.remove("evidence");
     }
+    unsalted(&mut value);
     value
+}
+
+fn unsalted(value: &mut Value) {
+    match value {
+        Value::Object(members) if members.len() == 2 && members.contains_key("salt") => {
+            *value = members.remove("value").unwrap_or_default();
+        }
+        Value::Object(members) => members.values_mut().for_each(unsalted),
+        Value::Array(elements) => elements.iter_mut().for_each(unsalted),
+        _ => {}
+    }
 }
 
 /// A time for people.

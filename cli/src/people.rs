@@ -5,12 +5,14 @@ use chartseal_events::command::{
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::evidence::Sound;
+use chartseal_events::private::PrivatePart;
 use chartseal_events::wire::{Accepted, ProviderProfile, Registered};
-use chartseal_events::{Bytes, Event, Hash, Id, StreamId, Thumbprint};
+use chartseal_events::{Bytes, Event, Hash, Id, Outcome, StreamId, Thumbprint};
 
 use crate::client::{Call, Client, Taken, random, steadily};
 use crate::error::Error;
 use crate::invitation::Invitation;
+use crate::opening;
 use crate::tampering::Tampering;
 use crate::wallet::{Identity, Member};
 
@@ -50,9 +52,57 @@ pub struct CheckedProvider {
 }
 
 impl CheckedProvider {
+    /// A private value of its registration, which its wallet signed a commitment to.
+    pub fn private(&self, name: &str) -> Option<&str> {
+        self.profile.private.get(name).map(|private| private.value.as_str())
+    }
+
     /// The last event of its stream.
     pub fn last_event(&self) -> Option<&Event> {
         self.sound.events.get(&StreamId::Provider(self.profile.provider))?.last()
+    }
+}
+
+/// A provider as the other party of a request knows it: what it says of itself, held to what it signed, its keys, and who vouched for it.
+#[derive(Debug, Clone)]
+pub struct KnownParty {
+    /// Its cloud ID.
+    pub provider: Id,
+    /// The organisation's name; none where it was erased.
+    pub organisation: Option<String>,
+    /// The name of the person who registered it; none where it was erased.
+    pub name: Option<String>,
+    /// The person's Ed25519 public key.
+    pub sign_key: Bytes<32>,
+    /// The person's X25519 public key.
+    pub seal_key: Bytes<32>,
+    /// `provider.registered.v1`, signed by that key.
+    pub registered: Event,
+    /// The last `provider.verified.v1`, signed by an operator; none where nobody has vouched for it.
+    pub verified: Option<Event>,
+}
+
+impl KnownParty {
+    /// From evidence, and values that its registration must commit to.
+    pub(crate) fn of(provider: Id, private: &PrivatePart, sound: &Sound) -> Result<Self, Tampering> {
+        const WHO: Tampering = Tampering::NotShown("who a party is");
+        let registration = sound.view.provider(provider).and_then(|proven| proven.registration).ok_or(WHO)?;
+        let stream = StreamId::Provider(provider);
+        let registered = sound.event(&stream, registration.seq).ok_or(WHO)?.clone();
+        opening::check_all(&registered, private)?;
+        let staff = sound.view.staff(registration.staff).ok_or(WHO)?;
+        let events = sound.events.get(&stream).map(Vec::as_slice).unwrap_or_default();
+        let verified = events.iter().rfind(|event| matches!(event.outcome, Outcome::ProviderVerified(_)));
+        let value = |name: &str| private.get(name).map(|private| private.value.clone());
+        Ok(Self {
+            provider,
+            organisation: value("organisation"),
+            name: value("name"),
+            sign_key: staff.sign_key,
+            seal_key: staff.seal_key,
+            registered,
+            verified: verified.cloned(),
+        })
     }
 }
 
@@ -113,7 +163,7 @@ impl Client {
         private.extend(who.email.map(|email| ("email", email)));
         let taken = self.send::<Registered>(&Call::new("/providers", register).private(&private))?;
         // The receipt check has compared the event's person with the one that follows from the command.
-        let chartseal_events::Outcome::ProviderRegistered(registered) = &taken.event.outcome else {
+        let Outcome::ProviderRegistered(registered) = &taken.event.outcome else {
             return Err(Tampering::ReceiptOutcome(taken.event.place).into());
         };
         if taken.answer.provider != invitation.provider || taken.answer.staff != registered.staff {
@@ -139,6 +189,12 @@ impl Client {
         }
         if profile.sign_key != proven.registration.map(|registration| registration.sign_key) {
             return Err(Tampering::AnswerDiffers("the provider's signing key").into());
+        }
+        if let Some(registration) = proven.registration {
+            let registered = sound.event(&StreamId::Provider(provider), registration.seq);
+            opening::check_all(registered.ok_or(Tampering::NotShown("the registration"))?, &profile.private)?;
+        } else if !profile.private.is_empty() {
+            return Err(Tampering::PrivateValue.into());
         }
         if let Some(seal_key) = profile.seal_key {
             let staff = proven.registration.and_then(|registration| sound.view.staff(registration.staff));

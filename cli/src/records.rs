@@ -11,6 +11,7 @@ use chartseal_events::{Event, Hash, Id, Outcome, StreamId};
 
 use crate::client::{Call, Client, Taken, steadily};
 use crate::error::Error;
+use crate::opening;
 use crate::tampering::Tampering;
 
 /// Most pages of a list that are followed.
@@ -50,8 +51,10 @@ impl Client {
         if view.record != record || view.owner != proven.owner {
             return Err(Tampering::AnswerDiffers("the record's id or owner").into());
         }
+        let events = sound.events.get(&StreamId::Record(record)).map(Vec::as_slice).unwrap_or_default();
         for shown in &view.versions {
             check_version(shown, proven)?;
+            check_label(shown, proven, events)?;
         }
         Ok(CheckedRecord { view, sound })
     }
@@ -176,6 +179,14 @@ fn check_version(shown: &RecordVersionView, record: &Record) -> Result<(), Tampe
         return check_uploaded(shown, proven);
     }
     Ok(())
+}
+
+/// Whether the label is one that an announcement of the version commits to.
+fn check_label(shown: &RecordVersionView, record: &Record, events: &[Event]) -> Result<(), Tampering> {
+    let (Some(label), Some(version)) = (&shown.label, record.version(shown.version)) else { return Ok(()) };
+    let mut announced = events.iter().filter(|event| version.announced.contains_key(&event.place.seq));
+    let signed = announced.any(|event| opening::check(event, "label", label).is_ok());
+    if signed { Ok(()) } else { Err(Tampering::PrivateValue) }
 }
 
 fn check_uploaded(shown: &RecordVersionView, proven: &Version) -> Result<(), Tampering> {

@@ -35,6 +35,9 @@ pub enum Tampering {
     /// An answer says something else than its own evidence.
     #[error("the answer says something else than its evidence: {0}")]
     AnswerDiffers(&'static str),
+    /// A private value is not the one that was signed.
+    #[error("a private value was exchanged: it is not the one that the signed command commits to")]
+    PrivateValue,
     /// The grant in the evidence is not live, or not ours.
     #[error("the evidence shows no live grant to this wallet")]
     NoGrant,
@@ -108,6 +111,7 @@ impl Tampering {
             Self::Evidence(_) => "event-tampered",
             Self::NotShown(_) => "evidence-missing",
             Self::AnswerDiffers(_) => "answer-differs",
+            Self::PrivateValue => "private-value-exchanged",
             Self::NoGrant => "no-grant",
             Self::NotTheOwner => "not-the-owner",
             Self::Announcement(_) => "bad-announcement",

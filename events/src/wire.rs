@@ -10,7 +10,7 @@ use crate::encoding::{Bytes, Hash};
 use crate::event::StoredEvent;
 use crate::evidence::Evidence;
 use crate::id::{Id, Kid};
-use crate::private::PrivatePart;
+use crate::private::{PrivatePart, PrivateValue};
 use crate::stream::StreamId;
 use crate::{EventRef, strict};
 
@@ -112,9 +112,6 @@ wire! {
         provider: Id,
         /// invited, pending, verified or suspended
         status: String,
-        /// The organisation's name, once registered.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        organisation: Option<String>,
         /// The first person's Ed25519 public key, base64url.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
@@ -123,22 +120,14 @@ wire! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         seal_key: Option<Bytes<32>>,
-        /// Name, phone and email: for operators and the provider itself.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        contact: Option<Contact>,
+        /// What the registration commits to, each value with the salt that opens its commitment: `organisation`; for operators and the provider itself `name`,
+        /// `phone` and `email`, too. What was erased is not there.
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, BTreeMap<String, String>>))]
+        private: PrivatePart,
         /// The exact events behind it, by stream.
         #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Vec<String>>))]
         evidence: Evidence,
-    }
-    /// How to reach a provider.
-    Contact {
-        /// The person who registered.
-        name: String,
-        /// Their phone.
-        phone: String,
-        /// Their email address.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        email: Option<String>,
     }
     /// A data key, sealed to a wallet (HPKE, RFC 9180; docs/ENVELOPE.md).
     SealedDataKey {
@@ -295,9 +284,10 @@ wire! {
         /// Bytes stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body_bytes: Option<u64>,
-        /// The uploader's label.
+        /// The uploader's label, with the salt that opens the announcement's commitment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        label: Option<String>,
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
+        label: Option<PrivateValue>,
     }
     /// A record, as its parties see it.
     RecordView {
@@ -408,16 +398,37 @@ wire! {
         /// The stream's head: a decision names it.
         #[cfg_attr(feature = "openapi", schema(value_type = String))]
         head: Hash,
-        /// The requester's justification.
+        /// The requester's justification, with the salt that opens the request's commitment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        justification: Option<String>,
-        /// The operator's reason or comment.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
+        justification: Option<PrivateValue>,
+        /// The operator's reason or comment, with the salt that opens the decision's commitment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
+        reason: Option<PrivateValue>,
+        /// The two parties; absent in lists.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parties: Option<Parties>,
         /// The exact events behind it, by stream; absent in lists.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, Vec<String>>>))]
         evidence: Option<Evidence>,
+    }
+    /// Who the two parties of a request are. Their keys and what vouches for them stand in the evidence.
+    Parties {
+        /// The record's owner.
+        owner: Party,
+        /// The provider that asked.
+        requester: Party,
+    }
+    /// A party of a request, as the other one sees it.
+    Party {
+        /// Its cloud ID.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        provider: Id,
+        /// `organisation` and `name`, each with the salt that opens the registration's commitment. What was erased is not there.
+        #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, BTreeMap<String, String>>))]
+        private: PrivatePart,
     }
     /// A page of requests, newest first.
     RequestPage {

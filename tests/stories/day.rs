@@ -33,7 +33,7 @@ fn one_hospital_keeps_a_record_and_another_reads_it() {
     let request = benedikt.ask(kept.record);
     let operator = stack.operator();
     let looked_at = operator.wait_request(request, "verified", PATIENCE).expect("verified by the workflow");
-    assert_eq!(looked_at.view.justification.as_deref(), Some("the patient is here"));
+    assert_eq!(looked_at.view.justification.as_ref().map(|why| why.value.as_str()), Some("the patient is here"));
     assert!(operator.requests(100).expect("listed").iter().any(|view| view.request == request));
     let early = benedikt.fetch(DownloadOf::Request(request)).0.expect_err("not approved yet");
     assert_eq!(early.code(), Code::NotApproved.name());
@@ -67,7 +67,10 @@ fn a_denied_request_ends_its_workflow_and_releases_nothing() {
     let looked_at = operator.wait_request(request, "verified", PATIENCE).expect("verified");
     operator.deny(&looked_at, "no reason is given").expect("denied");
     let view = benedikt.request(request).expect("shown");
-    assert_eq!((view.view.state.as_str(), view.view.reason.as_deref()), ("denied", Some("no reason is given")));
+    assert_eq!(
+        (view.view.state.as_str(), view.view.reason.as_ref().map(|why| why.value.as_str())),
+        ("denied", Some("no reason is given"))
+    );
     let error = benedikt.fetch(DownloadOf::Request(request)).0.expect_err("denied");
     assert_eq!(error.code(), Code::RequestDenied.name());
     assert_eq!(error.exit(), Exit::Failed);
@@ -126,5 +129,9 @@ fn what_is_private_is_in_no_log_and_no_event() {
         assert!(!logs.contains(secret), "{secret} is in a log line");
         assert!(!bodies.iter().any(|body| body.contains(secret)), "{secret} is in an event");
     }
-    assert_eq!(record.view.versions[0].label.as_deref(), Some("a story's file"), "the owner sees the label");
+    assert_eq!(
+        record.view.versions[0].label.as_ref().map(|label| label.value.as_str()),
+        Some("a story's file"),
+        "the owner sees the label"
+    );
 }

@@ -135,7 +135,7 @@ fn verify(provider: Id, session: &Session, output: &Output) -> Answered {
     output.say("verified, as shown above");
     Ok(json!({
         "provider": provider,
-        "organisation": looked_at.profile.organisation,
+        "organisation": looked_at.private("organisation"),
         "head": looked_at.head,
         "status": "verified",
         "event": output::event(&event),
@@ -149,7 +149,7 @@ fn show(provider: Option<Id>, session: &Session, output: &Output) -> Answered {
     };
     let checked = client.show_provider(provider)?;
     say(&checked, output);
-    let mut answer = output::without_evidence(&checked.profile);
+    let mut answer = output::view(&checked.profile);
     answer["head"] = json!(checked.head);
     answer["event"] = json!(checked.last_event().map(output::event));
     Ok(answer)
@@ -157,16 +157,11 @@ fn show(provider: Option<Id>, session: &Session, output: &Output) -> Answered {
 
 fn say(checked: &CheckedProvider, output: &Output) {
     let profile = &checked.profile;
-    let organisation = profile.organisation.as_deref().map_or_else(|| "(not registered)".to_owned(), printable);
+    let organisation = checked.private("organisation").map_or_else(|| "(not registered)".to_owned(), printable);
     output.say(format!("{} {organisation}, {}", profile.provider, profile.status));
-    if let Some(contact) = &profile.contact {
-        let email = contact.email.as_deref().unwrap_or_default();
-        output.say(format!(
-            "  contact  {} {} {}",
-            printable(&contact.name),
-            printable(&contact.phone),
-            printable(email)
-        ));
+    if let Some(name) = checked.private("name") {
+        let [phone, email] = ["phone", "email"].map(|what| checked.private(what).map(printable).unwrap_or_default());
+        output.say(format!("  contact  {} {phone} {email}", printable(name)));
     }
     if let Some(key) = profile.sign_key {
         output.say(format!("  key      {key}"));

@@ -170,20 +170,20 @@ fn list(limit: usize, client: &Client, output: &Output) -> Answered {
         output.say(format!("{} of {}", record.record, record.owner));
         record.versions.iter().for_each(|version| say_version(version, output));
     }
-    Ok(json!({ "records": records }))
+    Ok(json!({ "records": output::view(&records) }))
 }
 
 fn show(record: Id, client: &Client, output: &Output) -> Answered {
     let checked = client.record(record)?;
     output.say(format!("{record} of {}; its events hold up", checked.view.owner));
     checked.view.versions.iter().for_each(|version| say_version(version, output));
-    let mut answer = output::without_evidence(&checked.view);
+    let mut answer = output::view(&checked.view);
     answer["event"] = json!(checked.last_event().map(output::event));
     Ok(answer)
 }
 
 fn say_version(version: &RecordVersionView, output: &Output) {
-    let label = version.label.as_deref().map(printable).unwrap_or_default();
+    let label = version.label.as_ref().map(|label| printable(&label.value)).unwrap_or_default();
     let media_type = version.media_type.as_deref().map(printable).unwrap_or_default();
     let when = output::time(version.uploaded_at.unwrap_or(version.created_at));
     output.say(format!("  version {} {}, {when}  {media_type}  {label}", version.version, printable(&version.state)));

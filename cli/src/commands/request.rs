@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chartseal_cli::{CheckedRequest, Client, NewRequest, printable};
+use chartseal_cli::{CheckedRequest, Client, KnownParty, NewRequest, printable};
 use chartseal_events::Id;
 use chartseal_events::limits::MAX_GRANT_S;
 use chartseal_events::purpose::Purpose;
@@ -135,7 +135,9 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
                 None => client.request(*request)?,
             };
             say(&checked.view, output);
-            let mut answer = output::without_evidence(&checked.view);
+            say_parties(&checked, output);
+            let mut answer = output::view(&checked.view);
+            answer["parties"] = json!({ "owner": known(&checked.owner), "requester": known(&checked.requester) });
             answer["event"] = output::event(&checked.last_event);
             Ok(answer)
         }
@@ -147,12 +149,13 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
             for request in &requests {
                 say(request, output);
             }
-            let requests: Vec<_> = requests.iter().map(output::without_evidence).collect();
+            let requests: Vec<_> = requests.iter().map(output::view).collect();
             Ok(json!({ "requests": requests }))
         }
         Command::Approve { request, wait, comment } => {
             let looked_at = look(&client, *request, *wait)?;
             say(&looked_at.view, output);
+            say_parties(&looked_at, output);
             let event = client.approve(&looked_at, comment.as_deref())?;
             output.say("approved, as shown above");
             Ok(decided(&looked_at, "approved", &event))
@@ -160,6 +163,7 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
         Command::Deny { request, reason } => {
             let looked_at = look(&client, *request, false)?;
             say(&looked_at.view, output);
+            say_parties(&looked_at, output);
             let event = client.deny(&looked_at, reason)?;
             output.say("denied, as shown above");
             Ok(decided(&looked_at, "denied", &event))
@@ -211,13 +215,43 @@ fn say(view: &RequestView, output: &Output) {
     output.say(format!("  record     {} version {}, of {}", view.record, view.version, view.owner));
     output.say(format!("  requester  {} ({}), asked {}", view.requester, view.by, output::time(view.at)));
     let purpose = view.purpose.parse::<Purpose>().map_or("", Purpose::meaning);
-    let justification = view.justification.as_deref().map(printable).unwrap_or_default();
+    let justification = view.justification.as_ref().map(|why| printable(&why.value)).unwrap_or_default();
     output.say(format!("  purpose    {} {purpose}: {justification}", printable(&view.purpose)));
     if let Some(until) = view.until {
         output.say(format!("  until      {}", output::time(until)));
     }
     if let Some(reason) = &view.reason {
-        output.say(format!("  reason     {}", printable(reason)));
+        output.say(format!("  reason     {}", printable(&reason.value)));
     }
     output.say(format!("  head       {}", view.head));
+}
+
+/// Who the parties are, and the events that vouch for them.
+fn say_parties(checked: &CheckedRequest, output: &Output) {
+    for (role, party) in [("owner", &checked.owner), ("requester", &checked.requester)] {
+        let [organisation, name] = [&party.organisation, &party.name]
+            .map(|value| value.as_deref().map_or_else(|| "(erased)".to_owned(), printable));
+        output.say(format!("  {role:<9}  {organisation}, {name}"));
+        output.say(format!("             key {}, registered by {}", party.sign_key, party.registered.place));
+        let verified = match &party.verified {
+            Some(event) => match &event.command {
+                Some(command) => format!("verified by {}, operator {}", event.place, command.kid()),
+                None => format!("verified by {}", event.place),
+            },
+            None => "nobody has vouched for it".to_owned(),
+        };
+        output.say(format!("             {verified}"));
+    }
+}
+
+fn known(party: &KnownParty) -> serde_json::Value {
+    json!({
+        "provider": party.provider,
+        "organisation": party.organisation,
+        "name": party.name,
+        "sign_key": party.sign_key,
+        "seal_key": party.seal_key,
+        "registered": output::event(&party.registered),
+        "verified": party.verified.as_ref().map(output::event),
+    })
 }

@@ -289,3 +289,45 @@ fn a_vault_cannot_pass_a_request_of_another_for_ours() {
     assert_eq!(refused.expect_err("not carol's").code(), "not-found");
     assert!(day.vault.store().streams.contains_key(&StreamId::Request(day.request)));
 }
+
+#[test]
+fn names_and_reasons_are_those_that_were_signed() {
+    type Lie = fn(&mut Value);
+    let day = Shared::new();
+    let request = day.request;
+    let lies: [Lie; 5] = [
+        |answer| answer["parties"]["owner"]["private"]["organisation"]["value"] = json!("St. Elsewhere"),
+        |answer| answer["parties"]["requester"]["private"]["name"]["salt"] = json!(base64url(&[7; 16])),
+        |answer| {
+            let name = answer["parties"]["requester"]["private"]["name"].clone();
+            answer["parties"]["owner"]["private"]["nickname"] = name;
+        },
+        |answer| answer["justification"]["value"] = json!("out of curiosity"),
+        |answer| answer["reason"] = answer["justification"].clone(),
+    ];
+    for lie in lies {
+        day.vault.twist(move |path, answer| {
+            if path.starts_with("/requests/") {
+                lie(answer);
+            }
+        });
+        noticed(day.ann.request(request), "private-value-exchanged");
+    }
+    day.vault.twist(move |path, answer| {
+        if path.starts_with("/requests/") {
+            answer["parties"]["owner"] = answer["parties"]["requester"].clone();
+        }
+    });
+    noticed(day.ann.request(request), "answer-differs");
+    let anna = day.ann.wallet.provider().expect("a provider");
+    day.vault.twist(move |path, answer| {
+        if path.starts_with("/providers/") {
+            answer["private"]["phone"]["value"] = json!("0900");
+        }
+    });
+    noticed(day.vault.operator.show_provider(anna), "private-value-exchanged");
+    day.vault.twist(|_, _| {});
+    let known = day.bob.request(request).expect("genuine").owner;
+    assert_eq!((known.organisation.as_deref(), known.sign_key), (Some("St. Anna"), day.ann.wallet.sign_key()));
+    assert!(known.verified.is_some_and(|event| event.command.is_some()));
+}

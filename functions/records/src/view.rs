@@ -1,5 +1,6 @@
 //! A record in the words of answers.
 
+use chartseal_events::private::PrivateValue;
 use chartseal_events::state::{Announced, AnnouncedStatus, Record, Version};
 use chartseal_events::wire::RecordVersionView;
 use chartseal_events::{EventRef, StreamId};
@@ -28,9 +29,9 @@ pub(crate) async fn versions<S: EventStore>(
     try_join_all(views).await
 }
 
-async fn label<S: EventStore>(store: &S, announcement: EventRef) -> Result<Option<String>, Failure> {
+async fn label<S: EventStore>(store: &S, announcement: EventRef) -> Result<Option<PrivateValue>, Failure> {
     let private = store.private(&announcement).await?;
-    Ok(private.get("label").map(|private| private.value.clone()))
+    Ok(private.get("label").cloned())
 }
 
 /// The encryption run that a version is known by: the one that is there, else the latest that is waited for.
@@ -42,7 +43,12 @@ fn shown_run(version: &Version, now_ms: u64) -> Option<(u64, &Announced)> {
     version.announced.iter().rev().find(|(_, run)| waited_for(run)).map(|(seq, run)| (*seq, run))
 }
 
-fn version_view(number: u32, version: &Version, run: Option<&Announced>, label: Option<String>) -> RecordVersionView {
+fn version_view(
+    number: u32,
+    version: &Version,
+    run: Option<&Announced>,
+    label: Option<PrivateValue>,
+) -> RecordVersionView {
     let state = match (&version.uploaded, run) {
         (Some(_), _) => "uploaded",
         (None, Some(_)) => "announced",

@@ -3,7 +3,7 @@
 
 use chartseal_events::private::PrivatePart;
 use chartseal_events::state::{Provider, ProviderStatus};
-use chartseal_events::wire::{Contact, ProviderProfile};
+use chartseal_events::wire::ProviderProfile;
 use chartseal_events::{Code, EventRef, Id, StreamId, View};
 use chartseal_http::{Answer, Caller, Failure, Incoming, PathValues, authenticate, evidence_closure};
 use chartseal_infra::ports::{Clock, EventStore};
@@ -66,23 +66,15 @@ async fn profile<E: EventStore, C: Clock>(
             None => Ok(PrivatePart::new()),
         }
     };
-    let (view, private, evidence) = try_join3(view, private, evidence_closure(&vault.events, streams)).await?;
+    let (view, mut private, evidence) = try_join3(view, private, evidence_closure(&vault.events, streams)).await?;
+    private.retain(|name, _| whole || name == "organisation");
     let staff = provider.registration.and_then(|registration| view.staff(registration.staff));
     Ok(ProviderProfile {
         provider: provider.id,
         status: provider.status.name().to_owned(),
-        organisation: value(&private, "organisation"),
         sign_key: staff.map(|staff| staff.sign_key),
         seal_key: staff.map(|staff| staff.seal_key),
-        contact: if whole { contact(&private) } else { None },
+        private,
         evidence,
     })
-}
-
-fn contact(private: &PrivatePart) -> Option<Contact> {
-    Some(Contact { name: value(private, "name")?, phone: value(private, "phone")?, email: value(private, "email") })
-}
-
-fn value(private: &PrivatePart, name: &str) -> Option<String> {
-    private.get(name).map(|private| private.value.clone())
 }

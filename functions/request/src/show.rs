@@ -1,15 +1,16 @@
 //! Looking at requests.
 
 use chartseal_events::evidence::Evidence;
-use chartseal_events::state::{Request, RequestState};
-use chartseal_events::wire::{RequestPage, RequestView};
+use chartseal_events::private::PrivateValue;
+use chartseal_events::state::{Registration, Request, RequestState};
+use chartseal_events::wire::{Parties, Party, RequestPage, RequestView};
 use chartseal_events::{Code, EventRef, Hash, Id, StreamId};
 use chartseal_http::{
     Answer, Failure, Incoming, Paging, PathValues, Reader, evidence_closure, evidence_without_records, reader,
 };
 use chartseal_infra::ports::{Clock, EventStore, Index, IndexList};
 use chartseal_infra::road;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use crate::Requests;
 
@@ -44,7 +45,7 @@ pub async fn list<E: EventStore, I: Index, C: Clock>(
 
 /// Look at a request
 ///
-/// For its parties and for operators.
+/// For its parties and for operators. Either party sees who the other one is: name, organisation, keys, and the events that vouch for them.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/requests/{id}", tag = "requests",
     params(("id" = String, Path, description = "The request.")),
@@ -62,13 +63,32 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
     // Asking for a record does not open its history: that is for its owner, for operators, and for who has a live grant.
     let entitled = reader.provider().is_none_or(|provider| provider == request.owner)
         || request.until.is_some_and(|until_ms| now_ms < until_ms);
-    let stream = [StreamId::Request(id)];
-    let evidence = if entitled {
-        evidence_closure(&vault.events, stream).await?
-    } else {
-        evidence_without_records(&vault.events, stream).await?
+    let providers = [request.owner, request.requester].map(StreamId::Provider);
+    let known = road::look(&vault.events, providers, now_ms).await?;
+    let registration = |provider| known.provider(provider).and_then(|provider| provider.registration);
+    let [owner, requester] = [request.owner, request.requester].map(|id| (id, registration(id)));
+    let staff = [owner, requester].into_iter().filter_map(|(_, of)| of).map(|of| StreamId::Staff(of.staff));
+    let streams: Vec<_> = [StreamId::Request(id)].into_iter().chain(providers).chain(staff).collect();
+    let evidence = async {
+        if entitled {
+            evidence_closure(&vault.events, streams).await
+        } else {
+            evidence_without_records(&vault.events, streams).await
+        }
     };
-    Answer::ok(&with_evidence(request, evidence)?)
+    let (evidence, owner, requester) = try_join3(evidence, party(vault, owner), party(vault, requester)).await?;
+    Answer::ok(&with_evidence(RequestView { parties: Some(Parties { owner, requester }), ..request }, evidence)?)
+}
+
+/// A provider as the other party may know it.
+async fn party<E: EventStore, I: Index, C: Clock>(
+    vault: &Requests<E, I, C>,
+    (provider, registration): (Id, Option<Registration>),
+) -> Result<Party, Failure> {
+    let Registration { seq, .. } = registration.ok_or(Code::Internal)?;
+    let mut private = vault.events.private(&EventRef { stream: StreamId::Provider(provider), seq }).await?;
+    private.retain(|name, _| name == "organisation" || name == "name");
+    Ok(Party { provider, private })
 }
 
 /// The request with its evidence. They were read one after the other: the head is that of the evidence.
@@ -131,6 +151,7 @@ fn public(request: &Request, head: Hash) -> RequestView {
         head,
         justification: None,
         reason: None,
+        parties: None,
         evidence: None,
     }
 }
@@ -140,7 +161,7 @@ async fn private<E: EventStore, I: Index, C: Clock>(
     vault: &Requests<E, I, C>,
     place: EventRef,
     names: &[&str],
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<PrivateValue>, Failure> {
     let mut part = vault.events.private(&place).await?;
-    Ok(names.iter().find_map(|name| part.remove(*name)).map(|value| value.value))
+    Ok(names.iter().find_map(|name| part.remove(*name)))
 }

@@ -63,12 +63,19 @@ async fn a_request_is_made_once_and_shown_to_its_parties() {
         assert_eq!((view.state.as_str(), view.record, view.requester), ("requested", scan, bob.provider()));
         assert_eq!((view.owner, view.by, view.purpose.as_str()), (ann.provider(), bob.kid, "TREAT"));
         assert_eq!(view.expires_at, stage.now_ms() + 600_000);
-        assert_eq!(view.justification.as_deref(), Some("a transfer"));
+        assert_eq!(view.justification.map(|why| why.value).as_deref(), Some("a transfer"));
         assert_eq!(view.head, accepted.event.leaf);
+        let parties = view.parties.expect("who they are");
+        for (party, of, organisation) in [(&parties.owner, &ann, "St. Mary"), (&parties.requester, &bob, "St. Paul")] {
+            let shown: Vec<_> = party.private.iter().map(|(name, of)| (name.as_str(), of.value.as_str())).collect();
+            assert_eq!(party.provider, of.provider());
+            assert_eq!(shown, [("name", "Ann Example"), ("organisation", organisation)], "no phone");
+        }
         let sound = view.evidence.expect("evidence").verify(&stage.genesis).expect("it proves itself");
         // Asking does not open the record's history.
         assert_eq!(sound.view.record(scan).is_some(), wallet.kid != bob.kid);
         assert_eq!(sound.undecided.is_empty(), wallet.kid != bob.kid);
+        assert!(sound.view.staff(ann.person()).is_some() && sound.view.staff(bob.person()).is_some(), "their keys");
     }
     let eve = stage.hospital("St. Eve").await;
     let get = stage.get(&eve, &format!("/requests/{request}"));
@@ -89,7 +96,10 @@ async fn a_decision_shows_with_its_reason() {
     let head = stage.head(StreamId::Request(denied)).await;
     stage.taken(&stage.operator, AccessDeny { request: denied, head }, &[("reason", "no relation")]).await;
     let view = shown(&stage, &bob, denied).await;
-    assert_eq!((view.state.as_str(), view.reason.as_deref(), view.until), ("denied", Some("no relation"), None));
+    assert_eq!(
+        (view.state.as_str(), view.reason.map(|why| why.value).as_deref(), view.until),
+        ("denied", Some("no relation"), None)
+    );
 
     let granted = stage.granted(&bob, scan, 3600).await;
     let view = shown(&stage, &bob, granted).await;

@@ -16,8 +16,7 @@ pub fn show(record: Id, with_requests: bool, client: &Client, output: &Output) -
     output.say(format!("{record} of {}; its events hold up", checked.view.owner));
     if with_requests {
         for request in client.requests(MAX_REQUESTS)?.iter().filter(|request| request.record == record) {
-            let stream = StreamId::Request(request.request);
-            events.extend(client.request(request.request)?.sound.events.remove(&stream).unwrap_or_default());
+            events.extend_from_slice(client.request(request.request)?.events());
         }
         // Within a stream they are in order already, and stay so.
         events.sort_by_key(|event| event.at_ms);
@@ -36,7 +35,7 @@ pub fn show(record: Id, with_requests: bool, client: &Client, output: &Output) -
         output.say("Each request holds up by itself; that the vault has listed all of them is not proven here.");
     }
     let events: Vec<Value> = events.iter().map(described).collect();
-    let (owner, versions) = (checked.view.owner, &checked.view.versions);
+    let (owner, versions) = (checked.view.owner, output::view(&checked.view.versions));
     Ok(json!({ "record": record, "owner": owner, "versions": versions, "events": events }))
 }
 

@@ -96,8 +96,10 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
             let provider = view.provider(id.parse().map_err(|_| Code::BadId)?).ok_or(Code::NotFound)?;
             let registration = provider.registration;
             let staff = registration.and_then(|registration| view.staff(registration.staff));
+            let private = registration.map(|of| store.private[&(StreamId::Provider(provider.id), of.seq)].clone());
             Ok(json!({
                 "provider": provider.id, "status": provider.status.name(), "evidence": evidence,
+                "private": private.unwrap_or_default(),
                 "sign_key": staff.map(|staff| staff.sign_key), "seal_key": staff.map(|staff| staff.seal_key),
             }))
         }
@@ -166,6 +168,14 @@ fn request_view(store: &Store, id: Id) -> Result<Value, Refusal> {
         "owner": asked.owner, "requester": asked.requester, "by": request.by, "purpose": asked.purpose,
         "at": request.at_ms, "expires_at": asked.expires_at, "head": head,
     });
+    let party = |provider: Id| {
+        let seq = view.provider(provider).and_then(|provider| provider.registration).expect("registered").seq;
+        let mut private = store.private[&(StreamId::Provider(provider), seq)].clone();
+        private.retain(|name, _| name == "organisation" || name == "name");
+        json!({ "provider": provider, "private": private })
+    };
+    document["parties"] = json!({ "owner": party(asked.owner), "requester": party(asked.requester) });
+    document["justification"] = json!(store.private[&(StreamId::Request(id), 0)]["justification"]);
     if let RequestState::Approved { until_ms } = request.state {
         document["until"] = json!(until_ms);
     }

@@ -1,6 +1,7 @@
 //! Lists and single records, and who sees them.
 
 use chartseal_events::command::RecordVersion;
+use chartseal_events::private::PrivateValue;
 use chartseal_events::wire::{RecordPage, RecordView};
 use chartseal_events::{Code, EventRef, Facts, Hash, Id, StreamId};
 use chartseal_http::Incoming;
@@ -35,6 +36,10 @@ impl Story {
     }
 }
 
+fn text(private: Option<&PrivateValue>) -> Option<&str> {
+    private.map(|private| private.value.as_str())
+}
+
 #[tokio::test]
 async fn a_provider_lists_its_own_and_an_operator_all() {
     let story = Story::begin().await;
@@ -52,7 +57,7 @@ async fn a_provider_lists_its_own_and_an_operator_all() {
     let page = story.list(&story.owner, "").await;
     assert_eq!((ids(&page), page.next), (own.clone(), None));
     let version = &page.records[0].versions[0];
-    assert_eq!((version.state.as_str(), version.label.as_deref()), ("uploaded", Some("a label")));
+    assert_eq!((version.state.as_str(), text(version.label.as_ref())), ("uploaded", Some("a label")));
     assert_eq!(version.media_type.as_deref(), Some("text/plain"));
 
     let all = story.list(&story.stage.operator, "").await;
@@ -102,7 +107,7 @@ async fn an_owner_sees_every_version_with_its_evidence() {
     let states: Vec<_> = view.versions.iter().map(|version| (version.version, version.state.as_str())).collect();
     assert_eq!(states, [(1, "uploaded"), (2, "open")]);
     assert_eq!(view.versions[0].body_bytes, Some(body.bytes.len() as u64));
-    assert_eq!(view.versions[0].label.as_deref(), Some("a label"));
+    assert_eq!(text(view.versions[0].label.as_ref()), Some("a label"));
     let sound = view.evidence.verify(&story.stage.genesis).expect("sound");
     assert_eq!(sound.view.record(record).expect("there").owner, story.owner.provider());
 
@@ -150,7 +155,7 @@ async fn a_requester_sees_it_while_its_grant_lives() {
     let granted = stage.granted(&other, record, 600).await;
     story.request_listed(&other, granted).await;
     let view: RecordView = document(&story.call(&story.show(&other, record)).await, 200);
-    assert_eq!((view.versions.len(), view.versions[0].label.as_deref()), (1, None));
+    assert_eq!((view.versions.len(), text(view.versions[0].label.as_ref())), (1, None));
     view.evidence.verify(&stage.genesis).expect("sound");
 
     let third = stage.hospital("St. Elsewhere").await;
