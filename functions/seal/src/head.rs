@@ -61,14 +61,14 @@ where
     }
 
     /// What was published, if it is this log's.
-    fn read(&self, published: &Published) -> Result<Checkpoint, RefusedCheckpoint> {
+    pub(crate) fn read(&self, published: &Published) -> Result<Checkpoint, RefusedCheckpoint> {
         // Unwrap safety: no witnesses, so no quorum that they could not make; and a log key's type is checked where a sealer is made.
         let policy = Policy::new(self.log.clone(), None, Vec::new(), 0).unwrap();
         policy.accept(published.note.as_bytes()).map(|accepted| accepted.checkpoint)
     }
 
     /// The newest block, while the clocks agree.
-    async fn newest(&self) -> Result<Option<Block>, Stop> {
+    pub(crate) async fn newest(&self) -> Result<Option<Block>, Stop> {
         let asked_ms = self.clock.now_ms();
         let Newest { block, service_ms } = self.blocks.newest_block().await?;
         let answered_ms = self.clock.now_ms();
@@ -79,7 +79,7 @@ where
     }
 
     /// The newest block is what was signed: its root, and its seal as the last leaf under it.
-    async fn is_signed(&self, head: &Block, signed: &Checkpoint) -> Result<(), Stop> {
+    pub(crate) async fn is_signed(&self, head: &Block, signed: &Checkpoint) -> Result<(), Stop> {
         if head.edge().root() != signed.root() {
             return Err(Refused::Forked { published: signed.size() }.into());
         }
@@ -103,7 +103,7 @@ where
         }
     }
 
-    async fn block_at(&self, height: u64) -> Result<Block, Stop> {
+    pub(crate) async fn block_at(&self, height: u64) -> Result<Block, Stop> {
         let gone = || Refused::damaged(format!("block {height} is gone"));
         Ok(self.blocks.block(height).await?.ok_or_else(gone)?)
     }
@@ -141,7 +141,7 @@ where
     }
 
     /// The block that ends where the signed log does, and is that log.
-    async fn block_of(&self, signed: &Checkpoint, head: &Block) -> Result<Block, Stop> {
+    pub(crate) async fn block_of(&self, signed: &Checkpoint, head: &Block) -> Result<Block, Stop> {
         let forked = || Stop::from(Refused::Forked { published: signed.size() });
         // Nearly always the one before the newest; otherwise it is looked for among all of them.
         let (mut low, mut high) = (0, head.seal().height().checked_sub(1).ok_or_else(forked)?);

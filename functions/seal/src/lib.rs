@@ -17,6 +17,7 @@ mod head;
 mod line;
 mod order;
 mod pages;
+mod rebuild;
 mod refusal;
 mod sweep;
 mod turn;
@@ -29,6 +30,7 @@ use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogSigner,
 use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::note::VerifierKey;
 
+pub use rebuild::Rebuilt;
 pub use refusal::{Fault, Refused};
 pub use woken::{Unsealed, Woken, log_of};
 

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     wake(|woken: Woken| async move {
         let log = log.get_or_try_init(|| log_of(key, origin)).await?.clone();
         let sealer = Sealer { events: store, blocks: store, index: store, files, signer, clock: &SystemClock, log };
-        sealer.wake(&woken).await.map(|_| ()).map_err(Unsealed::from)
+        sealer.wake(&woken).await.map_err(Unsealed::from)
     })
     .await
 }

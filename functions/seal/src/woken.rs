@@ -1,4 +1,5 @@
-//! What wakes the sealer: a batch of the Events table's stream, with keys alone, or the schedule; and the log that it seals into.
+//! What wakes the sealer: a batch of the Events table's stream, with keys alone, the schedule, or an operator who wants what follows from the blocks made
+//! again; and the log that it seals into.
 //!
 //! Records are hints: a place that cannot be read is counted, and whatever it was, a sweep finds it.
 
@@ -8,13 +9,22 @@ use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::note::{KeyError, SignatureType, VerifierKey};
 use serde::Deserialize;
 
-use crate::{Report, RunFailed, Sealer};
+use crate::{Rebuilt, RunFailed, Sealer};
 
 /// What a payload says, as far as it is used. One without records is the schedule's.
 #[derive(Debug, Deserialize)]
 pub struct Woken {
     #[serde(rename = "Records")]
     records: Option<Vec<Record>>,
+    rebuild: Option<Rebuild>,
+}
+
+/// What an operator asks for: `{"rebuild": {"from": 0}}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rebuild {
+    /// The height to begin at.
+    from: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,11 +99,14 @@ where
     S: LogSigner,
     C: Clock,
 {
-    /// Does what it was woken for.
-    pub async fn wake(&self, woken: &Woken) -> Result<Report, RunFailed> {
+    /// Does what it was woken for. There is something to say of a rebuilding alone.
+    pub async fn wake(&self, woken: &Woken) -> Result<Option<Rebuilt>, RunFailed> {
+        if let Some(Rebuild { from }) = woken.rebuild {
+            return self.rebuild(from).await.map(Some);
+        }
         match woken.hints() {
-            Some(hints) => self.run(hints).await,
-            None => self.sweep().await,
+            Some(hints) => self.run(hints).await.map(|_| None),
+            None => self.sweep().await.map(|_| None),
         }
     }
 }
@@ -112,6 +125,13 @@ mod tests {
         assert_eq!(read(batch).map(|places| places.len()), Some(3));
         assert_eq!(read(include_str!("../../../events/samples/seal-sweep.json")), None);
         assert_eq!(read(r#"{"Records": []}"#), Some(Vec::new()));
+        let rebuild =
+            |payload: &str| serde_json::from_str::<Woken>(payload).map(|woken| woken.rebuild.map(|of| of.from));
+        assert_eq!(
+            rebuild(include_str!("../../../events/samples/seal-rebuild.json")).expect("a payload"),
+            Some(1_000_000_000)
+        );
+        assert!(rebuild(r#"{"rebuild": {"form": 0}}"#).is_err() && rebuild(r#"{"rebuild": {"from": -1}}"#).is_err());
         let strange = |stream: &str, seq: &str| {
             let keys = format!(r#"{{"stream": {{"S": "{stream}"}}, "seq": {{"N": "{seq}"}}}}"#);
             read(&format!(r#"{{"Records": [{{"eventName": "INSERT", "dynamodb": {{"Keys": {keys}}}}}]}}"#))
