@@ -1,6 +1,7 @@
 """What a command or an observation comes to: docs/EVENT-LOG.md, "Decisions". Nothing is kept here; the states come from history.py.
 
-`view(stream)` is the state of a stream as it was looked at, None where it had not begun. Facts are what the vault adds: they are taken from the outcome.
+`view(stream)` is the state of a stream as it was looked at, None where it had not begun. Facts are what the vault adds:
+they are taken from the outcome.
 """
 
 import base64

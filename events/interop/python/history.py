@@ -156,6 +156,7 @@ def verify(genesis, streams):
     history = {name: [parse_event(body) for body in bodies] for name, bodies in streams.items()}
     need("vault" in history and history["vault"], "link")
     for name, events in history.items():
+        need(events, "link")
         prev = "0" * 64
         for seq, event in enumerate(events):
             need((event["stream"], event["seq"], event["prev"]) == (name, seq, prev), "link")

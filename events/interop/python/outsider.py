@@ -3,7 +3,7 @@
     python events/interop/python/outsider.py
 
 It shares no code with the vault. The frozen history must be accepted, every hostile command refused with the code that its vector names, and
-what hostile.py makes of the history judged as it says. Out of scope: read tokens, the store, and the ledger (ledger/interop/python).
+what hostile.py and signers.py try judged as they say. Out of scope: read tokens, the store, and the ledger (ledger/interop/python).
 """
 
 import base64
@@ -11,6 +11,8 @@ import json
 import pathlib
 import time
 
+import hostile
+import signers
 from commands import parse_command
 from history import verify
 from spelling import Refused, b64url, derived, need, sha, signed, thumbprint
@@ -30,6 +32,10 @@ def code_of(check, *given):
 def check_command(case):
     command = parse_command(case["jws"])
     need(signed(b64url(case["public_key"], 32, "bad-field"), command["signature"], command["message"]), "signature-invalid")
+
+
+def typ_of(jws):
+    return json.loads(base64.urlsafe_b64decode(jws.split(".")[1] + "=="))["typ"]
 
 
 def main():
@@ -55,7 +61,19 @@ def main():
     for case in vectors["must_fail"]:
         expect(case["name"], code_of(check_command, case), case["code"])
     print(f"{len(vectors['must_fail'])} hostile commands")
-    print(f"{len(wrong)} judged otherwise")
+    world, tried = signers.World(streams), 0
+    for wanted, jws, how in signers.cases(world):
+        tried += 1
+        expect(f"signer {tried}, {typ_of(jws)}", world.code(jws, **how), wanted)
+    print(f"{tried} commands of its own")
+    for what, (tried, found) in {
+        "bytes flipped": hostile.flips(vectors["genesis"], streams),
+        "events dropped, doubled, swapped": hostile.moved(vectors["genesis"], streams),
+        "events that lie, and every hash made anew": hostile.lies(streams),
+    }.items():
+        print(f"{tried} {what}")
+        wrong += found
+    print(f"{len(wrong)} judged otherwise, {time.monotonic() - started:.1f} s")
     print("\n".join(wrong), end="")
     raise SystemExit(bool(wrong))
 
