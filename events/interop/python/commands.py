@@ -6,9 +6,9 @@ Whether its signer may, and whether it fits the state: decisions.py.
 import functools
 import re
 
-from spelling import b64url, is_count, is_hash, is_ulid, large_order, members, need, sha, strict_json
+from spelling import MAX_SMALL, b64url, is_count, is_hash, is_ulid, large_order, members, need, sha, strict_json
 
-MAX_COMMAND_BYTES = 16_384
+MAX_COMMAND_BYTES, MAX_RECORD_BYTES = 16_384, 671_088_640_000
 PURPOSES = "TREAT CAREMGT COC ETREAT BTG HPAYMT HOPERAT HRESCH PATRQT PUBHLTH HLEGAL".split()
 
 
@@ -24,11 +24,16 @@ def is_text(value):
     return isinstance(value, str)
 
 
+def is_small(value):
+    return is_count(value, most=MAX_SMALL)
+
+
 SPELLING = {name: spelled(32) for name in ("operator", "sign_key", "seal_key", "message_id", "commitment")}
 SPELLING |= {name: is_hash for name in ("code_hash", "head", "frames_root", "parts_root")}
 SPELLING |= {name: is_ulid for name in ("provider", "record", "request")}
-SPELLING |= {name: is_count for name in ("expires_at", "version", "frame_bytes", "body_bytes", "grant_seconds")}
-SPELLING |= {name: is_text for name in ("media_type", "suite", "purpose")} | {"code": spelled(16)}
+SPELLING |= {name: is_count for name in ("expires_at", "body_bytes", "grant_seconds")}
+SPELLING |= {name: is_small for name in ("version", "frame_bytes")} | {name: is_text for name in ("media_type", "suite")}
+SPELLING |= {"code": spelled(16), "purpose": lambda purpose: is_text(purpose) and purpose in PURPOSES}
 
 NAME = "[a-z0-9][a-z0-9!#$&^_.+-]{0,126}"
 BOUNDS = {
@@ -38,7 +43,6 @@ BOUNDS = {
     "suite": lambda suite: suite == "0478",
     "media_type": lambda media_type: re.fullmatch(f"{NAME}/{NAME}", media_type),
     "frame_bytes": lambda frame: frame in (1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20),
-    "purpose": lambda purpose: purpose in PURPOSES,
     "grant_seconds": lambda seconds: 60 <= seconds <= 25_920_000,
 }
 
@@ -69,12 +73,12 @@ def parse_command(jws):
     """The members of header and payload, and what was signed. Nobody has looked at the signature yet."""
     code = "malformed-command"
     need(isinstance(jws, str) and len(jws) <= MAX_COMMAND_BYTES and jws.count(".") == 2, code)
-    header, payload, signature = (b64url(part, None, code) for part in jws.split("."))
-    header = strict_json(header, code)
-    need(isinstance(header, dict) and "alg" in header, code)
+    header, payload, signature = jws.split(".")
+    header = strict_json(b64url(header, None, code), code)
+    need(isinstance(header, dict) and isinstance(header.get("alg"), str), code)
     need(header["alg"] == "EdDSA", "bad-algorithm")
     members(header, ("alg", "kid", "typ"), code)
-    kid = header["kid"]
+    kid, payload, signature = header["kid"], b64url(payload, None, code), b64url(signature, None, code)
     need(header["typ"] == "chartseal-command+jws" and isinstance(kid, str) and len(signature) == 64, code)
     need(is_ulid(kid) or (len(kid) == 43 and b64url(kid, 32, code)), code)
     command = strict_json(payload, code)
@@ -89,6 +93,8 @@ def parse_command(jws):
     need(all(BOUNDS[name](command[name]) for name in own if name in BOUNDS), "bad-field")
     if command["typ"] == "record.announce.v1":
         body, frame = command["body_bytes"], command["frame_bytes"]
-        need(body >= 40 and (body - 40) % (frame + 32) <= frame, "bad-field")
+        need(body >= 40, "bad-field")
+        need(body <= MAX_RECORD_BYTES, "upload-too-large")
+        need((body - 40) % (frame + 32) <= frame, "bad-field")
     return command | {"kid": kid, "own": {name: command[name] for name in own}, "hash": sha(jws.encode()),
                       "signature": signature, "message": jws.rpartition(".")[0].encode()}

@@ -7,7 +7,7 @@ they are taken from the outcome.
 import base64
 import datetime
 
-from spelling import b64url, derived, is_count, is_hash, large_order, need, sha, signed, thumbprint, ulid_ms
+from spelling import MAX_SMALL, b64url, derived, is_count, is_hash, large_order, need, sha, signed, thumbprint, ulid_ms
 
 CLOCK_MS, DAY_MS = 120_000, 86_400_000
 
@@ -200,8 +200,9 @@ def access_request(view, command, signer, facts, now):
     stream = of_new_stream(view, "request/" + derived("request", command), command)
     record = view("record/" + command["record"])
     need(record, "not-found")
-    need(has_version(record, command["version"])["uploaded"], "not-found")
+    version = has_version(record, command["version"])
     need(record["owner"] != command["act"], "own-record")
+    need(version["uploaded"], "not-found")
     outcome = {**command["own"], "owner": record["owner"], "requester": command["act"], "requester_key": thumbprint(member["sign_key"])}
     return [(stream, "access.requested.v1", {**outcome, "expires_at": deadline(facts, now, 30 * DAY_MS)})]
 
@@ -220,7 +221,7 @@ def open_request(view, command, signer, now):
 
 def access_approve(view, command, signer, facts, now):
     request = open_request(view, command, signer, now)
-    need(request["status"] == "verified", "not-verified-yet")
+    need(request["status"] == "verified", "request-not-verified")
     need(command["head"] == request["head"], "head-moved")
     return [("request/" + command["request"], "access.approved.v1", {"until": now + 1000 * request["grant_seconds"]})]
 
@@ -257,7 +258,7 @@ def search_perform(view, command, signer, facts, now):
     day = datetime.datetime.fromtimestamp(command["iat"], datetime.UTC).strftime("%Y%m%d")
     stream = f"search/{command['act']}/{day}/{sha(command['jti'].encode())[0] % 16}"
     not_taken(view(stream), command)
-    need(is_count(facts.get("hits")), "unsound")
+    need(is_count(facts.get("hits"), most=MAX_SMALL), "unsound")
     return [(stream, "search.performed.v1", {"hits": facts["hits"]})]
 
 

@@ -82,12 +82,12 @@ def relinked(streams, changed):
     return leaves["vault", 0], made
 
 
-def lies(streams):
+def lies(genesis, streams):
     """Each event with one member changed, and the history made anew around it. All must be refused."""
     tried, wrong = 0, []
     for name, bodies in streams.items():
         for seq, body in enumerate(bodies):
-            for what, lie in lies_about(json.loads(body)):
+            for what, lie in lies_about(json.loads(body), genesis):
                 tried += 1
 
                 def changed(stream, event, place=(name, seq), lie=lie):
@@ -98,7 +98,7 @@ def lies(streams):
     return tried, wrong
 
 
-def lies_about(event):
+def lies_about(event, genesis):
     """(what, change) for one event. What the vault alone states is left out: the genesis, and FREE."""
     if event["type"] == "vault.genesis.v1":
         return
@@ -106,6 +106,8 @@ def lies_about(event):
         if member not in FREE:
             yield f"another {member}", lambda event, member=member, value=value: put(event, "outcome", member, other(value))
         yield f"no {member}", lambda event, member=member: event["outcome"].pop(member) and event
+    yield "a list for an outcome", lambda event: event | {"outcome": list(event["outcome"].values())}
+    yield "a list", lambda event: list(event.values())
     yield "one more member in the outcome", lambda event: put(event, "outcome", "more", 1)
     yield "one more member", lambda event: event | {"more": 1}
     yield "an older version", lambda event: event | {"v": 0}
@@ -118,6 +120,10 @@ def lies_about(event):
         yield "a time after the command's", lambda event: event | {"at": event["at"] + 121_000}
         yield "a time before the command's", lambda event: event | {"at": event["at"] - 121_000}
         yield "another signature", lambda event: event | {"command": event["command"][:-4] + other(event["command"][-4]) + event["command"][-3:]}
+    else:
+        yield "a command that is null", lambda event: event | {"command": None}
+    if event["stream"] != "vault" and all(place[0] != "vault" for place in event["seen"]):
+        yield "a stranger seen", lambda event: event | {"seen": [*event["seen"], ["vault", 0, genesis]]}
     if event["type"] in ("record.upload-expired.v1", "access.expired.v1"):
         yield "a time before the end", lambda event: event | {"at": 1_795_392_023_000}
 

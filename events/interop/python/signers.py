@@ -47,8 +47,10 @@ class World:
         """Signed now, if `own` says nothing else."""
         self.count += 1
         payload = {"typ": typ, "aud": self.origin, "iat": NOW // 1000, "jti": ulid(NOW, self.count), "private": dict.fromkeys(private, HASH)}
-        header = json.dumps({"alg": "EdDSA", "kid": kid, "typ": "chartseal-command+jws"}).encode()
-        message = encoded(header) + "." + encoded(json.dumps(payload | own).encode())
+        return self.signed(key, json.dumps({"alg": "EdDSA", "kid": kid, "typ": "chartseal-command+jws"}), json.dumps(payload | own))
+
+    def signed(self, key, header, payload):
+        message = encoded(header.encode()) + "." + encoded(payload.encode())
         return message + "." + encoded(self.seeds[key].sign(message.encode()))
 
     def of_operator(self, typ, private=(), **own):
@@ -87,6 +89,7 @@ def cases(world):
     """(wanted, jws, how): `how` are the arguments of World.code."""
     yield from of_everybody(world)
     yield from of_repetition(world)
+    yield from of_spelling(world)
     yield from of_signatures(world)
     yield from of_operators(world)
     yield from of_registration(world)
@@ -135,6 +138,39 @@ def of_repetition(world):
     yield "jti-reused", world.of((kid, key, provider), "record.create.v1", jti=create["jti"]), {}
 
 
+def of_spelling(world):
+    """What is signed well, and spelled otherwise than the one way."""
+    (kid, key, provider), typ = world.people[2], "chartseal-command+jws"
+    header = {"alg": "EdDSA", "kid": kid, "typ": typ}
+
+    def spelled(header=header, text=None, **own):
+        world.count += 1
+        payload = {"typ": "record.create.v1", "aud": world.origin, "iat": NOW // 1000, "jti": ulid(NOW, world.count), "private": {}, "act": provider}
+        payload = json.dumps(payload | own)
+        return world.signed(key, json.dumps(header), text(payload) if text else payload)
+
+    yield "record.created.v1", spelled(text=lambda text: f" {text}\n"), {}
+    yield "record.created.v1", spelled(text=lambda text: text.replace('"iat"', '"\\u0069at"')), {}
+    for bad in (["EdDSA", kid, typ], ["none", kid, typ], header | {"alg": None}, header | {"alg": 1}, {"kid": kid, "typ": typ},
+                header | {"kid": kid.lower()}, header | {"kid": "A" * 44}, header | {"typ": "JWT"}):
+        yield "malformed-command", spelled(bad), {}
+    yield "bad-algorithm", spelled(header | {"alg": "none", "typ": "JWT"}), {}
+    for own in ({"act": None}, {"iat": None}, {"private": []}, {"private": None}, {"aud": 1}, {"jti": "8" + "0" * 25}, {"typ": ["record.create.v1"]}):
+        yield "malformed-command", spelled(**own), {}
+    number = f'"iat": {NOW // 1000}'
+    for instead in (number + ".0", number[:-1] + "e1", number.replace(": ", ": -"), number.replace(": ", ": 0"), number.replace(": ", ": +"),
+                    f'"iat": {1 << 64}', f'"\\u0069at": 1, {number}'):
+        yield "malformed-command", spelled(text=lambda text, instead=instead: text.replace(number, instead)), {}
+    for change in ("\ufeff{}", "[{}]", "{}x", "\f{}"):
+        yield "malformed-command", spelled(text=lambda text, change=change: change.format(text)), {}
+    yield "malformed-command", spelled(text=lambda text: text.replace(world.origin, "\\ud800")), {}
+    yield "malformed-command", spelled(text=lambda text: text[:-1] + ",}"), {}
+    yield "malformed-command", spelled(text=lambda text: " " * 12_288 + text), {}
+    good = spelled()
+    for bad in (good + "=", good + "\n", " " + good, good[:-1] + chr(ord(good[-1]) + 1), good[:-2], good.rpartition(".")[0] + "."):
+        yield "malformed-command", bad, {}
+
+
 def of_signatures(world):
     """Two that the equation of RFC 8032 holds for: S in another spelling, and an R of small order."""
     person = world.people[2]
@@ -160,8 +196,10 @@ def of_operators(world):
     new = world.people[0][1]
     yield "operator.added.v1", world.of_operator("operator.add.v1", sign_key=new), {}
     yield "operator-exists", world.of_operator("operator.add.v1", sign_key=key), {}
-    # The neutral point; a point of order 8; a y that is no point's; a neutral point with another spelling.
-    for weak in ("01" + "00" * 31, "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "02" + "00" * 31, "ee" + "ff" * 30 + "7f"):
+    # The neutral point and its other spelling; a point of order 8; a y that is no point's; a good point, y = 3, and its other spelling, y = p + 3.
+    yield "operator.added.v1", world.of_operator("operator.add.v1", sign_key=encoded(bytes.fromhex("03" + "00" * 31))), {}
+    for weak in ("01" + "00" * 31, "ee" + "ff" * 30 + "7f", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "02" + "00" * 31,
+                 "f0" + "ff" * 30 + "7f"):
         yield "bad-field", world.of_operator("operator.add.v1", sign_key=encoded(bytes.fromhex(weak))), {}
     yield "not-found", world.of_operator("operator.remove.v1", ["reason"], operator=thumbprint(new)), {}
     yield "last-operator", world.of_operator("operator.remove.v1", ["reason"], operator=kid), {}
@@ -188,9 +226,9 @@ def of_registration(world):
     provider, private = world.people[2][2], ["organisation", "name", "phone"]
     invited = {"cut": {f"provider/{provider}": 1}}
 
-    def register(kid=thumbprint(key), **own):
+    def register(kid=thumbprint(key), by=key, **own):
         given = {"provider": provider, "code": encoded(b"\5" * 16), "sign_key": key, "seal_key": encoded(b"\1" * 32)}
-        return world.jws(key, kid, "provider.register.v1", private, **given | own)
+        return world.jws(by, kid, "provider.register.v1", private, **given | own)
 
     yield "provider.registered.v1 staff.added.v1", register(), invited
     yield "invitation-used", register(), {}
@@ -200,6 +238,9 @@ def of_registration(world):
     yield "unknown-signer", register(sign_key=world.people[0][1]), invited
     yield "unknown-signer", register(world.operator[0]), invited
     kid, person_key, act = world.people[0]
+    # Registered before, elsewhere and under the same jti: the new person's stream would be the old one.
+    before = world.events[f"provider/{act}"][1]["command"]["jti"]
+    yield "jti-reused", register(thumbprint(person_key), person_key, sign_key=person_key, jti=before), invited
     given = {"provider": provider, "code": encoded(b"\5" * 16), "sign_key": key, "seal_key": encoded(b"\1" * 32)}
     yield "unknown-signer", world.jws(person_key, kid, "provider.register.v1", private, act=act, **given), invited
     yield "bad-field", register(seal_key=encoded(bytes(32))), invited
@@ -223,6 +264,8 @@ def of_records(world):
     for member, value in (("body_bytes", 39), ("body_bytes", 40 + 65_537), ("frame_bytes", 65_537), ("frame_bytes", 1 << 21), ("suite", "0578"),
                           ("media_type", "Text/plain"), ("media_type", "text/plain;a=b"), ("media_type", "text"), ("version", 1001), ("version", 0)):
         yield "bad-field", world.of(owner, **announce, **run | {member: value, "message_id": "A" * 43}), {}
+    for wanted, body_bytes in (("record.announced.v1", 671_088_640_000), ("upload-too-large", 671_088_640_001)):
+        yield wanted, world.of(owner, **announce, **run | {"body_bytes": body_bytes, "message_id": "A" * 43}), {}
     yield "version-uploaded", world.of(owner, **announce, **run | {"version": 1}), {}
     yield "not-found", world.of(owner, **announce, **run | {"version": 3}), {}
     yield "unsound", world.of(owner, **announce, **run), {"expires_in_ms": 0}
@@ -237,7 +280,7 @@ def of_requests(world):
     owner, asker, third = world.people
     by = {states[-1]["status"]: name for name, states in world.states.items() if name[:8] == "request/"}
     for wanted, status, cut in (("request-expired", "undecided", {}), ("already-decided", "denied", {}), ("already-decided", "over", {}),
-                                ("not-verified-yet", "verified", 1), ("head-moved", "verified", {}), ("not-found", "verified", 0)):
+                                ("request-not-verified", "verified", 1), ("head-moved", "verified", {}), ("not-found", "verified", 0)):
         approve = world.of_operator("access.approve.v1", request=by[status][8:], head=HASH)
         yield wanted, approve, {"cut": {by[status]: cut} if cut != {} else {}}
     open_ = by["verified"]
@@ -260,9 +303,12 @@ def of_access(world, by, owner, asker, third):
     ask = {"typ": "access.request.v1", "private": {"justification": HASH}, "record": record, "version": 1, "purpose": "TREAT", "grant_seconds": 60}
     yield "access.requested.v1", world.of(third, **ask), {}
     yield "own-record", world.of(owner, **ask), {}
+    yield "own-record", world.of(owner, **ask | {"version": 2}), {}
+    yield "not-found", world.of(owner, **ask | {"version": 3}), {}
     yield "not-found", world.of(third, **ask | {"version": 2}), {}
+    yield "malformed-command", world.of(third, **ask | {"purpose": "FUN"}), {}
     yield "not-found", world.of(third, **ask | {"record": ulid(NOW, 1)}), {}
-    for member, value in (("grant_seconds", 59), ("grant_seconds", 25_920_001), ("purpose", "FUN"), ("version", 1001)):
+    for member, value in (("grant_seconds", 59), ("grant_seconds", 25_920_001), ("version", 1001)):
         yield "bad-field", world.of(third, **ask | {member: value}), {}
     yield "unsound", world.of(third, **ask), {"expires_in_ms": 30 * 86_400_000 + 1}
     # The asker's provider is suspended at the end; before, it was verified.

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-MAX_NUMBER = 2**53 - 1
+MAX_NUMBER, MAX_SMALL = 2**64 - 1, 2**32 - 1
 
 
 class Refused(Exception):
