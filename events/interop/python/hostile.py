@@ -4,10 +4,13 @@ Where a change is not noticed, it is one that the document says is not: the last
 contradict what it says of itself.
 """
 
+import base64
 import copy
 import json
 
+from commands import parse_command
 from history import parse_event, verify
+from signers import THUMBPRINTS, sign
 from spelling import Refused, sha
 
 FREE = {"nonce", "at", "expires_at", "wrapped_sha256", "hits", "version_id"}
@@ -66,8 +69,10 @@ def moved(genesis, streams):
 
 
 def relinked(streams, changed):
-    """The history with `changed(stream, event)` of each event, and every hash made anew: what a vault could do that has no ledger over it."""
-    made, leaves = {name: [] for name in streams}, {}
+    """The history with `changed(stream, event)` of each event, and every hash made anew: what a vault could do that has no ledger over it. Operators
+    look at the history as it is made, and sign its heads: else their signatures would hide what the decisions notice.
+    """
+    made, leaves, now = {name: [] for name in streams}, {}, {}
     waiting = {name: list(map(json.loads, bodies)) for name, bodies in streams.items()}
     while any(waiting.values()):
         ready = [name for name, events in waiting.items() if events and all((seen[0], seen[1]) in leaves for seen in events[0]["seen"])]
@@ -76,10 +81,22 @@ def relinked(streams, changed):
             seq = event["seq"]
             event["prev"] = leaves.get((name, seq - 1), "0" * 64)
             event["seen"] = [[stream, at, leaves[stream, at]] for stream, at, _ in event["seen"]]
+            if "command" in event:
+                event["command"] = with_head(event["command"], now)
             body = json.dumps(changed(name, event), separators=(",", ":"), ensure_ascii=False).encode()
             made[name].append(body)
             leaves[name, seq] = sha(b"\0\1" + body).hex()
+            now[sha(b"\0\1" + streams[name][seq]).hex()] = leaves[name, seq]
     return leaves["vault", 0], made
+
+
+def with_head(jws, now):
+    """The command, and where it names a head that is another now, signed for that."""
+    command = parse_command(jws)
+    if "head" not in command or now[command["head"]] == command["head"]:
+        return jws
+    header, payload = (base64.urlsafe_b64decode(part + "==").decode() for part in jws.split(".")[:2])
+    return sign(THUMBPRINTS[command["kid"]], header, payload.replace(command["head"], now[command["head"]]))
 
 
 def lies(genesis, streams):

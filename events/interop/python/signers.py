@@ -28,6 +28,16 @@ def ulid(ms, count):
     return "".join(CROCKFORD[(ms << 80 | count) >> shift & 31] for shift in range(125, -1, -5))
 
 
+# Every key that a frozen signer may have, by public key; and those of operators by `kid`.
+KEYS = {encoded(key.public_key().public_bytes_raw()): key for key in (Ed25519PrivateKey.from_private_bytes(bytes([byte]) * 32) for byte in range(256))}
+THUMBPRINTS = {thumbprint(public): public for public in KEYS}
+
+
+def sign(key, header, payload):
+    message = encoded(header.encode()) + "." + encoded(payload.encode())
+    return message + "." + encoded(KEYS[key].sign(message.encode()))
+
+
 class World:
     """The end of the frozen history, and whoever has a key in it."""
 
@@ -35,10 +45,7 @@ class World:
         self.bodies = streams
         self.events = {name: [parse_event(body) for body in bodies] for name, bodies in streams.items()}
         self.states = {name: fold(events) for name, events in self.events.items()}
-        self.origin, self.count, self.seeds = self.events["vault"][0]["outcome"]["origin"], 0, {}
-        for byte in range(256):
-            key = Ed25519PrivateKey.from_private_bytes(bytes([byte]) * 32)
-            self.seeds[encoded(key.public_key().public_bytes_raw())] = key
+        self.origin, self.count = self.events["vault"][0]["outcome"]["origin"], 0
         self.operator = next(iter(self.states["vault"][-1]["operators"].items()))
         # Of each provider its one person: (kid, key, provider).
         self.people = [(name[6:], states[-1]["sign_key"], states[-1]["provider"]) for name, states in self.states.items() if name[:6] == "staff/"]
@@ -47,11 +54,7 @@ class World:
         """Signed now, if `own` says nothing else."""
         self.count += 1
         payload = {"typ": typ, "aud": self.origin, "iat": NOW // 1000, "jti": ulid(NOW, self.count), "private": dict.fromkeys(private, HASH)}
-        return self.signed(key, json.dumps({"alg": "EdDSA", "kid": kid, "typ": "chartseal-command+jws"}), json.dumps(payload | own))
-
-    def signed(self, key, header, payload):
-        message = encoded(header.encode()) + "." + encoded(payload.encode())
-        return message + "." + encoded(self.seeds[key].sign(message.encode()))
+        return sign(key, json.dumps({"alg": "EdDSA", "kid": kid, "typ": "chartseal-command+jws"}), json.dumps(payload | own))
 
     def of_operator(self, typ, private=(), **own):
         kid, key = self.operator
@@ -147,7 +150,7 @@ def of_spelling(world):
         world.count += 1
         payload = {"typ": "record.create.v1", "aud": world.origin, "iat": NOW // 1000, "jti": ulid(NOW, world.count), "private": {}, "act": provider}
         payload = json.dumps(payload | own)
-        return world.signed(key, json.dumps(header), text(payload) if text else payload)
+        return sign(key, json.dumps(header), text(payload) if text else payload)
 
     yield "record.created.v1", spelled(text=lambda text: f" {text}\n"), {}
     yield "record.created.v1", spelled(text=lambda text: text.replace('"iat"', '"\\u0069at"')), {}
@@ -177,11 +180,11 @@ def of_signatures(world):
     message, _, signature = world.of(person, "record.create.v1").rpartition(".")
     point, scalar = signature_parts(signature)
     yield "signature-invalid", f"{message}.{encoded(point + (scalar + L).to_bytes(32, 'little'))}", {}
-    seed = world.seeds[person[1]].private_bytes_raw()
+    seed = KEYS[person[1]].private_bytes_raw()
     secret = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little") & (1 << 254) - 8 | 1 << 254
     for small in ("01" + "00" * 31, "01" + "00" * 30 + "80"):
         point = bytes.fromhex(small)
-        public = world.seeds[person[1]].public_key().public_bytes_raw()
+        public = KEYS[person[1]].public_key().public_bytes_raw()
         challenge = int.from_bytes(hashlib.sha512(point + public + message.encode()).digest(), "little")
         yield "signature-invalid", f"{message}.{encoded(point + (challenge * secret % L).to_bytes(32, 'little'))}", {}
 
@@ -222,7 +225,7 @@ def of_operators(world):
 
 
 def of_registration(world):
-    key = encoded(world.seeds[next(iter(world.seeds))].public_key().public_bytes_raw())
+    key = next(iter(KEYS))
     provider, private = world.people[2][2], ["organisation", "name", "phone"]
     invited = {"cut": {f"provider/{provider}": 1}}
 
