@@ -470,4 +470,5 @@ def main():
     raise SystemExit(bool(wrong))
 
 
-main()
+if __name__ == "__main__":
+    main()
