@@ -52,13 +52,15 @@ def differences(old, new):
 
 
 def moved(genesis, streams):
-    """Every event dropped, doubled, and swapped with the next, all bytes kept. Accepted is one that is missing at the end of a stream, unseen."""
+    """Every event dropped, doubled, made too long, and swapped with the next. Accepted is one that is missing at the end of a stream, unseen."""
     tried, wrong, free = 0, [], unpinned(streams)
     for name, bodies in streams.items():
         for at in range(len(bodies)):
             dropped = [*bodies[:at], *bodies[at + 1:]]
             last = at + 1 == len(bodies) and name in free
             cases = [("dropped", dropped, last and at > 0), ("doubled", [*bodies[:at + 1], *bodies[at:]], False)]
+            long = bodies[at] + b" " * (32_769 - len(bodies[at]))
+            cases.append(("stretched", [*bodies[:at], long, *bodies[at + 1:]], False))
             if at + 1 < len(bodies):
                 cases.append(("swapped", [*bodies[:at], bodies[at + 1], bodies[at], *bodies[at + 2:]], False))
             for what, changed, accepted in cases:
@@ -118,6 +120,7 @@ def lies(genesis, streams):
 def lies_about(event, genesis):
     """(what, change) for one event. What the vault alone states is left out: the genesis, and FREE."""
     if event["type"] == "vault.genesis.v1":
+        yield from lies_about_genesis(event["outcome"])
         return
     for member, value in event["outcome"].items():
         if member not in FREE:
@@ -127,6 +130,10 @@ def lies_about(event, genesis):
     yield "a list", lambda event: list(event.values())
     yield "one more member in the outcome", lambda event: put(event, "outcome", "more", 1)
     yield "one more member", lambda event: event | {"more": 1}
+    if event["type"] == "search.performed.v1":
+        yield "too many hits", lambda event: put(event, "outcome", "hits", 1 << 32)
+    yield "itself seen", lambda event: event | {"seen": [*event["seen"], [event["stream"], 0, "0" * 64]]}
+    yield "more seen of a stream", lambda event: event | {"seen": [[*place, 0] for place in event["seen"]] or 0}
     yield "an older version", lambda event: event | {"v": 0}
     yield "another place", lambda event: event | {"seq": event["seq"] + 1}
     for place in event["seen"]:
@@ -143,6 +150,15 @@ def lies_about(event, genesis):
         yield "a stranger seen", lambda event: event | {"seen": [*event["seen"], ["vault", 0, genesis]]}
     if event["type"] in ("record.upload-expired.v1", "access.expired.v1"):
         yield "a time before the end", lambda event: event | {"at": 1_795_392_023_000}
+
+
+def lies_about_genesis(outcome):
+    keys, weak = outcome["operators"], "AQ" + "A" * 41
+    others = [public for public in THUMBPRINTS.values() if public not in keys]
+    for member, value in (("operators", []), ("operators", keys * 2), ("operators", keys + others[:64]), ("operators", [*keys, weak]), ("log_key", weak),
+                          ("search_key", weak[:-1]), ("operator_threshold", 2), ("origin", 1), ("origin", "another.example"), ("more", 1)):
+        yield f"{member} {str(value)[:20]}", lambda event, member=member, value=value: put(event, "outcome", member, value)
+    yield "no log key", lambda event: event["outcome"].pop("log_key") and event
 
 
 def put(event, where, member, value):

@@ -64,7 +64,7 @@ def main():
     print(f"{tried} commands of its own")
     for what, (tried, found) in {
         "bytes flipped": hostile.flips(vectors["genesis"], streams),
-        "events dropped, doubled, swapped": hostile.moved(vectors["genesis"], streams),
+        "events dropped, doubled, swapped, stretched": hostile.moved(vectors["genesis"], streams),
         "events that lie, and every hash made anew": hostile.lies(vectors["genesis"], streams),
     }.items():
         print(f"{tried} {what}")

@@ -68,15 +68,13 @@ class World:
         """The command of an event, as it was sent."""
         return json.loads(self.bodies[stream][seq])["command"]
 
-    def code(self, jws, cut=None, later_ms=0, expires_in_ms=1, operator=None):
-        """What decides it; with the streams of `cut` at so many events, and one operator more."""
+    def code(self, jws, cut=None, later_ms=0, expires_in_ms=1, instead=None):
+        """What decides it; with the streams of `cut` at so many events, and `instead` of what some of them add up to."""
 
         def view(stream):
             states = self.states.get(stream, [None])
             state = states[(cut or {}).get(stream, len(states) - 1)]
-            if stream == "vault" and operator:
-                state = state | {"operators": {thumbprint(operator): operator}}
-            return state
+            return state | instead[stream] if stream in (instead or {}) else state
 
         now = NOW + later_ms
         facts = {"wrapped_sha256": HASH, "hits": 0, "expires_at": now + expires_in_ms}
@@ -198,6 +196,9 @@ def of_operators(world):
     kid, key = world.operator
     new = world.people[0][1]
     yield "operator.added.v1", world.of_operator("operator.add.v1", sign_key=new), {}
+    many = [[kid, key], *([byte, byte] for byte in range(62))]
+    for wanted, operators in (("operator.added.v1", many), ("bad-field", [*many, [62, 62]])):
+        yield wanted, world.of_operator("operator.add.v1", sign_key=new), {"instead": {"vault": {"operators": dict(operators)}}}
     yield "operator-exists", world.of_operator("operator.add.v1", sign_key=key), {}
     # The neutral point and its other spelling; a point of order 8; a y that is no point's; a good point, y = 3, and its other spelling, y = p + 3.
     yield "operator.added.v1", world.of_operator("operator.add.v1", sign_key=encoded(bytes.fromhex("03" + "00" * 31))), {}
@@ -210,7 +211,11 @@ def of_operators(world):
     month_ms = 30 * 86_400_000
     for wanted, expires_at in (("provider.invited.v1", month_ms), ("bad-field", month_ms + 1), ("bad-field", 0), ("provider.invited.v1", 1)):
         yield wanted, world.of_operator("provider.invite.v1", code_hash=HASH, expires_at=NOW + expires_at), {}
-    provider = f"provider/{world.people[2][2]}"
+    person = world.people[2]
+    yield "not-operator", world.of(person, "operator.remove.v1", ["reason"], operator=kid), {}
+    yield "not-operator", world.of(person, "provider.invite.v1", code_hash=HASH, expires_at=NOW + 1), {}
+    yield "not-operator", world.of(person, "provider.suspend.v1", ["reason"], provider=person[2]), {}
+    provider = f"provider/{person[2]}"
     about = {"provider": world.people[2][2]}
     heads = [HASH, *(event["leaf"] for event in world.events[provider])]
     yield "already-verified", world.of_operator("provider.verify.v1", head=heads[-1], **about), {}
@@ -257,6 +262,13 @@ def of_records(world):
     announce = {"typ": "record.announce.v1", "private": dict.fromkeys(["tokens"], HASH)}
     yield "record.created.v1", world.of(owner, "record.version.v1", **about), {}
     yield "not-found", world.of(third, "record.version.v1", **about), {}
+    versions = world.states[stream][-1]["versions"]
+    for wanted, count in (("record.created.v1", 999), ("too-many-versions", 1000)):
+        yield wanted, world.of(owner, "record.version.v1", **about), {"instead": {stream: {"versions": versions[:1] * count}}}
+    for wanted, count in (("record.announced.v1", 15), ("too-many-announcements", 16)):
+        runs = {"runs": {seq: versions[1]["runs"][6] for seq in range(count)}, "uploaded": False}
+        again = world.of(owner, "record.announce.v1", ["tokens"], **versions[1]["runs"][6]["members"])
+        yield wanted, again, {"instead": {stream: {"versions": [versions[0], runs]}}}
     yield "version-open", world.of(owner, "record.version.v1", **about), {"cut": {stream: 7}}
     yield "record.created.v1", world.of(owner, "record.version.v1", **about), {"cut": {stream: 6}}
     yield "record.announced.v1", world.of(owner, **announce, **run), {}
@@ -291,7 +303,7 @@ def of_requests(world):
     yield "access.approved.v1", world.of_operator("access.approve.v1", **about, head=head), {}
     asker_key = world.people[0][1]
     as_both = world.jws(asker_key, thumbprint(asker_key), "access.approve.v1", **about, head=head)
-    yield "approver-is-requester", as_both, {"operator": asker_key}
+    yield "approver-is-requester", as_both, {"instead": {"vault": {"operators": {thumbprint(asker_key): asker_key}}}}
     first = world.events[open_][0]["leaf"]
     yield "access.denied.v1", world.of_operator("access.deny.v1", ["reason"], **about, head=first), {"cut": {open_: 1}}
     late = {"iat": (NOW + LATER) // 1000, "jti": ulid(NOW + LATER, 1)}
@@ -318,6 +330,10 @@ def of_access(world, by, owner, asker, third):
     live, about = {f"provider/{asker[2]}": 3}, {"request": request[8:], "record": record}
     for typ, event in (("key.issue.v1", "key.issued.v1"), ("request.download.v1", "record.downloaded.v1")):
         yield event, world.of(asker, typ, **about), {"cut": live | {request: 3}}
+        seq = {"key.issue.v1": 3, "request.download.v1": 4}[typ]
+        before = world.events[request][seq]["command"]
+        yield "taken", world.sent(request, seq), {"cut": live | {request: 5}}
+        yield "jti-reused", world.of(asker, typ, **about, jti=before["jti"]), {"cut": live | {request: 5}}
         yield "provider-suspended", world.of(asker, typ, **about), {"cut": {request: 3}}
         yield "not-found", world.of(third, typ, **about), {"cut": {request: 3}}
         yield "not-found", world.of(asker, typ, **about | {"record": ulid(NOW, 1)}), {"cut": live | {request: 3}}
