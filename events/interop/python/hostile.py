@@ -70,6 +70,22 @@ def moved(genesis, streams):
     return tried, wrong
 
 
+def without(genesis, streams):
+    """Each person gone, with all that has seen them: what is left holds together, but for their registration, which was written beside. And another
+    genesis than the one that is left.
+    """
+    tried, wrong = 1, [] if refused("0" * 64, streams) else ["another genesis: accepted"]
+    for person in [name for name in streams if name.startswith("staff/")]:
+        gone, before = {person}, None
+        while gone != before:
+            before = gone
+            gone = gone | {name for name, bodies in streams.items() if any(place[0] in gone for body in bodies for place in json.loads(body)["seen"])}
+        tried += 1
+        if refused(genesis, {name: bodies for name, bodies in streams.items() if name not in gone}) != "unsound":
+            wrong.append(f"{person} gone: not refused as unsound")
+    return tried, wrong
+
+
 def relinked(streams, changed):
     """The history with `changed(stream, event)` of each event, and every hash made anew: what a vault could do that has no ledger over it. Operators
     look at the history as it is made, and sign its heads: else their signatures would hide what the decisions notice.

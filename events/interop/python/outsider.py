@@ -65,6 +65,7 @@ def main():
     for what, (tried, found) in {
         "bytes flipped": hostile.flips(vectors["genesis"], streams),
         "events dropped, doubled, swapped, stretched": hostile.moved(vectors["genesis"], streams),
+        "streams gone": hostile.without(vectors["genesis"], streams),
         "events that lie, and every hash made anew": hostile.lies(vectors["genesis"], streams),
     }.items():
         print(f"{tried} {what}")

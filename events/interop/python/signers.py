@@ -53,7 +53,8 @@ class World:
     def jws(self, key, kid, typ, private=(), **own):
         """Signed now, if `own` says nothing else."""
         self.count += 1
-        payload = {"typ": typ, "aud": self.origin, "iat": NOW // 1000, "jti": ulid(NOW, self.count), "private": dict.fromkeys(private, HASH)}
+        payload = {"typ": typ, "aud": self.origin, "iat": NOW // 1000, "jti": ulid(NOW, self.count)}
+        payload["private"] = private if isinstance(private, dict) else dict.fromkeys(private, HASH)
         return sign(key, json.dumps({"alg": "EdDSA", "kid": kid, "typ": "chartseal-command+jws"}), json.dumps(payload | own))
 
     def of_operator(self, typ, private=(), **own):
@@ -120,7 +121,8 @@ def of_everybody(world):
     yield "provider-pending", world.of(third, **create), {"cut": {f"provider/{third[2]}": 2}}
     yield "provider-suspended", world.of(world.people[1], **create), {}
     yield "search.performed.v1", world.of(third, "search.perform.v1", ["query"]), {}
-    yield "malformed-command", world.of(third, "search.perform.v1"), {}
+    for private in ({}, {"query": HASH.upper() + "A"}, {"query": "A" * 64}, {"query": HASH, "label": HASH}):
+        yield "malformed-command", world.jws(third[1], third[0], "search.perform.v1", private, act=third[2]), {}
 
 
 def of_repetition(world):
@@ -156,7 +158,7 @@ def of_spelling(world):
                 header | {"kid": kid.lower()}, header | {"kid": "A" * 44}, header | {"typ": "JWT"}):
         yield "malformed-command", spelled(bad), {}
     yield "bad-algorithm", spelled(header | {"alg": "none", "typ": "JWT"}), {}
-    for own in ({"act": None}, {"iat": None}, {"private": []}, {"private": None}, {"aud": 1}, {"jti": "8" + "0" * 25}, {"typ": ["record.create.v1"]}):
+    for own in ({"act": provider.lower()}, {"act": None}, {"iat": None}, {"private": []}, {"private": None}, {"aud": 1}, {"jti": "8" + "0" * 25}, {"typ": ["record.create.v1"]}):
         yield "malformed-command", spelled(**own), {}
     number = f'"iat": {NOW // 1000}'
     for instead in (number + ".0", number[:-1] + "e1", number.replace(": ", ": -"), number.replace(": ", ": 0"), number.replace(": ", ": +"),
@@ -259,7 +261,7 @@ def of_records(world):
     record = next(name[7:] for name, states in world.states.items() if name[:7] == "record/" and states[-1]["owner"] == owner[2])
     stream, about = f"record/{record}", {"record": record}
     run = world.states[stream][-1]["versions"][1]["runs"][6]["members"]
-    announce = {"typ": "record.announce.v1", "private": dict.fromkeys(["tokens"], HASH)}
+    announce = {"typ": "record.announce.v1", "private": ["tokens"]}
     yield "record.created.v1", world.of(owner, "record.version.v1", **about), {}
     yield "not-found", world.of(third, "record.version.v1", **about), {}
     versions = world.states[stream][-1]["versions"]
@@ -315,7 +317,7 @@ def of_requests(world):
 def of_access(world, by, owner, asker, third):
     granted = world.states[by["over"]][-1]
     record, request = granted["record"], by["over"]
-    ask = {"typ": "access.request.v1", "private": {"justification": HASH}, "record": record, "version": 1, "purpose": "TREAT", "grant_seconds": 60}
+    ask = {"typ": "access.request.v1", "private": ["justification"], "record": record, "version": 1, "purpose": "TREAT", "grant_seconds": 60}
     yield "access.requested.v1", world.of(third, **ask), {}
     yield "own-record", world.of(owner, **ask), {}
     yield "own-record", world.of(owner, **ask | {"version": 2}), {}
