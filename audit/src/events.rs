@@ -80,6 +80,7 @@ async fn begin(
             let swept = Entry::always(place).from(account.late(at_ms.saturating_add(SWEEP_MS)));
             account.expect(Thing::Cursor, "cursor\0sweep", swept);
             account.search_key = Some(Hash::of(&[&genesis.search_key.0]));
+            account.ledger.begin(&genesis);
             Some(genesis.origin)
         }
         _ => None,
@@ -107,6 +108,7 @@ async fn one(
     if !items.is_empty() {
         account.note_found(Thing::Event, &named(EventRef { stream, seq: 0 }));
     }
+    items.iter().filter_map(|item| stored(stream, item)).for_each(|event| account.ledger.note(&event));
     let mut before = History::empty(stream);
     let mut whole = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {

@@ -1,23 +1,25 @@
-//! Accounts for everything that a vault's tables and bucket hold. The events say what must be there; what is there is checked off against it, item by
+//! Accounts for everything that a vault's tables and buckets hold. The events say what must be there; what is there is checked off against it, item by
 //! item; what is left over on either side is a finding. An operator's tool: it reads the store directly, with an auditor's credentials, and writes
 //! nothing. (Who has only the API, and trusts nobody, has the evidence that answers carry.)
 //!
 //! 1. `events`: every stream is folded, every signature verified and every decision made again; each event says what else must be there (`account`).
-//! 2. `tables`: every item of every table is looked for in that account.
-//! 3. `bucket`: every object version and unfinished upload too.
-//! 4. What was not found is missing.
+//! 2. `ledger`: the blocks are followed, and seal exactly these events; what they make is put down, too.
+//! 3. `tables`: every item of every table is looked for in that account.
+//! 4. `bucket`, `ledger::files`: every object version and unfinished upload too.
+//! 5. What was not found is missing.
 //!
 //! The vault may be at work meanwhile. What the workers have not come to yet is pending until a stated time, and no finding. Where the first round
 //! finds something, a second one is made, and only what both found is reported: an item that moved between two reads is in one of them alone.
 //!
-//! Memory: an entry of some hundred bytes for each item that the events account for, and the streams of people. Bodies of events are read a stream
-//! at a time, tables a page at a time.
+//! Memory: an entry of some hundred bytes for each item that the events account for, the streams of people, and the ledger's map. Bodies of events are
+//! read a stream at a time, tables a page at a time, blocks one by one. `docs/AUDIT.md` has a figure.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod account;
 mod bucket;
 mod events;
+mod ledger;
 mod past;
 mod report;
 mod rules;
@@ -55,7 +57,7 @@ impl Default for Settings {
 pub struct Progress {
     /// Which round.
     pub round: u32,
-    /// Which place is read; none for the bucket.
+    /// Which place is read; none for the buckets.
     pub place: Option<Place>,
     /// Items read there.
     pub read: u64,
@@ -107,10 +109,15 @@ pub async fn audit(
 async fn run(round: &Round<'_>) -> Result<Report, StoreError> {
     let mut report = Report::new(round.now_ms, round.settings.grace_ms);
     let mut account = Account::new(round);
+    account.ledger.before = ledger::blocks::Before::read(round).await?;
     events::read(round, &mut account, &mut report).await?;
+    ledger::blocks::read(round, &mut account, &mut report).await?;
     tables::read(round, &mut account, &mut report).await?;
     bucket::read(round, &mut account, &mut report).await?;
+    ledger::files::read(round, &mut account, &mut report).await?;
+    ledger::blocks::read_on(round, &mut account, &mut report).await?;
     account.close(&mut report);
+    ledger::close(&mut account, &mut report);
     report.finish();
     Ok(report)
 }
