@@ -165,6 +165,9 @@ pub(crate) struct Body {
     pub announced: EventRef,
     pub size_bytes: u64,
     pub checksum: Checksum,
+    pub frame_bytes: u32,
+    pub frames_root: Hash,
+    pub parts_root: Hash,
     /// The version that was pinned, once it was uploaded.
     pub pinned: Option<String>,
     /// Until when something else may be there: an object that is on its way in or out, an unfinished upload.

@@ -6,16 +6,16 @@ use chartseal_infra::aws::{Bucket, ObjectVersion};
 use chartseal_infra::ports::{BlobHead, StoreError};
 use futures_util::StreamExt as _;
 
-use crate::Round;
 use crate::account::{Account, Thing};
 use crate::report::{Flaw, Report};
+use crate::{Reading, Round};
 
 pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut Report) -> Result<(), StoreError> {
     let (mut start, mut read) = (None, 0);
     loop {
         let (versions, next) = round.inventory.object_versions(Bucket::Bodies, start).await?;
         read += versions.len() as u64;
-        round.tell(None, read);
+        round.tell(Reading::Objects(Bucket::Bodies), read);
         let heads = versions.into_iter().map(|version| async move {
             if version.is_delete_marker {
                 return Ok((version, None));

@@ -15,7 +15,7 @@ use crate::account::{Account, Entry, Thing};
 use crate::past::Past;
 use crate::report::{Flaw, Report};
 use crate::tables::{SWEEP_MS, each_page, key_text, number, text};
-use crate::{Round, named, rules};
+use crate::{Reading, Round, named, rules};
 
 /// The attributes of an event's item.
 const ATTRIBUTES: [&str; 6] = ["at", "body", "hour", "moment", "seq", "stream"];
@@ -50,7 +50,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
     while let Some((stream, items)) = reads.next().await {
         let items = items?;
         read += items.len() as u64;
-        round.tell(Some(Place::Events), read);
+        round.tell(Reading::Items(Place::Events), read);
         one(stream, &items, &past, account, report).await?;
     }
     Ok(())

@@ -12,6 +12,8 @@ pub(crate) mod blocks;
 pub(crate) mod files;
 mod map;
 pub(crate) mod sealed;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -7,6 +7,7 @@
 //! 3. `tables`: every item of every table is looked for in that account.
 //! 4. `bucket`, `ledger::files`: every object version and unfinished upload too.
 //! 5. What was not found is missing.
+//! 6. `bodies`, where it is asked for: every body is read, byte for byte.
 //!
 //! The vault may be at work meanwhile. What the workers have not come to yet is pending until a stated time, and no finding. Where the first round
 //! finds something, a second one is made, and only what both found is reported: an item that moved between two reads is in one of them alone.
@@ -17,6 +18,7 @@
 #![deny(missing_docs)]
 
 mod account;
+mod bodies;
 mod bucket;
 mod events;
 mod ledger;
@@ -26,7 +28,7 @@ mod rules;
 mod tables;
 
 use chartseal_events::{EventRef, Hash};
-use chartseal_infra::aws::{Inventory, Place};
+use chartseal_infra::aws::{Bucket, Inventory, Place};
 use chartseal_infra::ports::StoreError;
 
 pub use account::{Entry, Thing};
@@ -44,11 +46,13 @@ pub struct Settings {
     pub genesis: Option<Hash>,
     /// Segments of a table, and streams, that are read at the same time.
     pub at_once: u32,
+    /// Whether every body is read, byte for byte.
+    pub bodies: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { grace_ms: 300_000, genesis: None, at_once: 8 }
+        Self { grace_ms: 300_000, genesis: None, at_once: 8, bodies: false }
     }
 }
 
@@ -57,10 +61,21 @@ impl Default for Settings {
 pub struct Progress {
     /// Which round.
     pub round: u32,
-    /// Which place is read; none for the buckets.
-    pub place: Option<Place>,
-    /// Items read there.
+    /// What is read.
+    pub reading: Reading,
+    /// How many of them so far.
     pub read: u64,
+}
+
+/// What an audit reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Items.
+    Items(Place),
+    /// Object versions.
+    Objects(Bucket),
+    /// Bytes of bodies.
+    Bytes,
 }
 
 /// Rounds of an audit at most: each is compared with the one before it.
@@ -78,8 +93,8 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn tell(&self, place: Option<Place>, read: u64) {
-        (self.progress)(Progress { round: self.number, place, read });
+    fn tell(&self, reading: Reading, read: u64) {
+        (self.progress)(Progress { round: self.number, reading, read });
     }
 }
 
@@ -91,22 +106,26 @@ pub async fn audit(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, StoreError> {
     let round = |number| Round { inventory, settings, clock: &now_ms, now_ms: now_ms(), number, progress };
-    let mut before = run(&round(1)).await?;
+    let (mut report, mut account) = run(&round(1)).await?;
     let mut number = 1;
-    while !before.findings.is_empty() {
+    while !report.findings.is_empty() {
         number += 1;
-        let mut report = run(&round(number)).await?;
+        let before = report;
+        (report, account) = run(&round(number)).await?;
         // What is new may be the trace of a write that was under way, or of a change behind the vault's back: one round more tells.
         if number == MAX_ROUNDS || !report.found_more_than(&before) {
             report.keep_what_both_found(&before);
-            return Ok(report);
+            break;
         }
-        before = report;
     }
-    Ok(before)
+    if settings.bodies {
+        bodies::read(&round(number), &account, &mut report).await?;
+        report.finish();
+    }
+    Ok(report)
 }
 
-async fn run(round: &Round<'_>) -> Result<Report, StoreError> {
+async fn run(round: &Round<'_>) -> Result<(Report, Account), StoreError> {
     let mut report = Report::new(round.now_ms, round.settings.grace_ms);
     let mut account = Account::new(round);
     account.ledger.before = ledger::blocks::Before::read(round).await?;
@@ -119,7 +138,7 @@ async fn run(round: &Round<'_>) -> Result<Report, StoreError> {
     account.close(&mut report);
     ledger::close(&mut account, &mut report);
     report.finish();
-    Ok(report)
+    Ok((report, account))
 }
 
 /// How an event is named in a report.

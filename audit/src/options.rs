@@ -74,6 +74,9 @@ pub struct Options {
     /// How many segments of a table, and how many streams, are read at the same time.
     #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     at_once: u32,
+    /// Read every body, too, and hold its bytes against the announced digests. Otherwise what S3 states of it is believed.
+    #[arg(long)]
+    blobs: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
@@ -96,7 +99,12 @@ pub enum StackError {
 impl Options {
     /// How the audit is made.
     pub fn settings(&self) -> Settings {
-        Settings { grace_ms: self.grace_seconds.saturating_mul(1000), genesis: self.genesis, at_once: self.at_once }
+        Settings {
+            grace_ms: self.grace_seconds.saturating_mul(1000),
+            genesis: self.genesis,
+            at_once: self.at_once,
+            bodies: self.blobs,
+        }
     }
 
     /// The names of tables and buckets. What is named by itself goes before the file.

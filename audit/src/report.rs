@@ -124,6 +124,8 @@ pub struct Report {
     pub streams: BTreeMap<&'static str, u64>,
     /// Events by type.
     pub events: BTreeMap<&'static str, u64>,
+    /// Bodies that were read, byte for byte.
+    pub bodies_read: u64,
     /// What is not as it must be.
     pub findings: Vec<Finding>,
     /// What the workers have not come to yet.
@@ -140,6 +142,7 @@ impl Report {
             foreign: 0,
             streams: BTreeMap::new(),
             events: BTreeMap::new(),
+            bodies_read: 0,
             findings: Vec::new(),
             pending: Vec::new(),
         }
@@ -253,6 +256,9 @@ impl Report {
         }
         let streams: Vec<String> = self.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "streams: {}", streams.join(", "));
+        if self.bodies_read > 0 {
+            let _ = writeln!(text, "bodies that were read whole: {}", self.bodies_read);
+        }
         for pending in &self.pending {
             let left_s = pending.until_ms.saturating_sub(self.at_ms) / 1000;
             let _ = writeln!(text, "pending: {} {}: a finding in {left_s} s", pending.thing, pending.item);

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 
 use crate::account::{Account, Entry, Item, Thing};
 use crate::report::{Flaw, Report};
-use crate::{Round, ledger, named, rules};
+use crate::{Reading, Round, ledger, named, rules};
 
 /// Events of the last half minute are left to the consumer, and the sweeper comes every minute and may take one.
 pub(crate) const SWEEP_MS: u64 = 150_000;
@@ -63,7 +63,7 @@ pub(crate) async fn each_page(
     let mut read = 0;
     while let Some(items) = pages.try_next().await? {
         read += items.len() as u64;
-        round.tell(Some(place), read);
+        round.tell(Reading::Items(place), read);
         take(items);
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::{Ledger, Standing, Stands, Tile};
 use crate::account::{Account, Thing};
 use crate::report::{Flaw, Report};
 use crate::tables::{each_page, key_text, number, text};
-use crate::{Round, named};
+use crate::{Reading, Round, named};
 
 /// What is wrong with a block.
 type Faults = Vec<(Flaw, String)>;
@@ -26,6 +26,11 @@ pub(crate) struct Before {
 }
 
 impl Before {
+    #[cfg(test)]
+    pub const fn of(newest: u64) -> Self {
+        Self { newest: Some(newest), published: None }
+    }
+
     /// The checkpoint first: whatever is published was a block before.
     pub async fn read(round: &Round<'_>) -> Result<Self, StoreError> {
         let inventory = round.inventory;
@@ -65,7 +70,7 @@ pub(crate) async fn read_on(round: &Round<'_>, account: &mut Account, report: &m
     loop {
         let (items, next) = round.inventory.blocks(start).await?;
         read += items.len() as u64;
-        round.tell(Some(Place::Blocks), read);
+        round.tell(Reading::Items(Place::Blocks), read);
         for item in &items {
             one(item, account, report);
         }
@@ -80,7 +85,7 @@ fn height(item: &RawItem) -> Option<u64> {
     number(item, "height")
 }
 
-fn one(item: &RawItem, account: &mut Account, report: &mut Report) {
+pub(super) fn one(item: &RawItem, account: &mut Account, report: &mut Report) {
     let Some(height) = height(item) else { return };
     if account.ledger.broken.is_some() {
         report.unjudged(Thing::Block, 1);

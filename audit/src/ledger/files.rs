@@ -11,9 +11,9 @@ use chartseal_ledger::tile::{TILE_BYTES, TileAddress};
 use futures_util::StreamExt as _;
 
 use super::{Ledger, blocks};
-use crate::Round;
 use crate::account::{Account, Thing};
 use crate::report::{Flaw, Report};
+use crate::{Reading, Round};
 
 /// The signed head of the log.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -33,7 +33,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
     loop {
         let (versions, next) = round.inventory.object_versions(Bucket::Ledger, start).await?;
         read += versions.len() as u64;
-        round.tell(None, read);
+        round.tell(Reading::Objects(Bucket::Ledger), read);
         let objects = versions.into_iter().map(|version| async move {
             let most_bytes = match version.key.as_str() {
                 _ if version.is_delete_marker => None,

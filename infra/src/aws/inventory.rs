@@ -16,7 +16,7 @@ use super::failure::{unavailable, unusable};
 use super::s3;
 use crate::ports::StoreError;
 
-pub use objects::{Bucket, ObjectVersion, UnfinishedUpload, VersionPosition};
+pub use objects::{Bucket, Object, ObjectVersion, UnfinishedUpload, VersionPosition};
 
 const DYNAMODB: &str = "DynamoDB";
 /// The partition of all blocks.

@@ -1,6 +1,5 @@
 //! The buckets of an [`Inventory`]: every version of every object, and what one holds.
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ChecksumMode;
@@ -48,6 +47,10 @@ pub struct UnfinishedUpload {
     /// When it was begun, Unix milliseconds.
     pub begun_ms: u64,
 }
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Object(ByteStream);
 
 impl Inventory {
     /// What a bucket is called.
@@ -136,23 +139,34 @@ impl Inventory {
         version_id: &str,
         most_bytes: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let call = self.s3.get_object().bucket(self.bucket(bucket)).key(key).version_id(version_id);
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(error) if matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion")) => return Ok(None),
-            Err(error) => return Err(unavailable(s3::SERVICE, &error)),
-        };
-        let GetObjectOutput { body, content_length, .. } = answer;
-        let length = content_length.and_then(|length| usize::try_from(length).ok());
-        if length.is_none_or(|length| length > most_bytes) {
-            return Ok(None);
+        let Some(mut object) = self.open(bucket, key, version_id).await? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        while let Some(more) = object.next().await? {
+            if bytes.len() + more.len() > most_bytes {
+                return Ok(None);
+            }
+            bytes.extend(more);
         }
-        Ok(Some(collected(body).await?))
+        Ok(Some(bytes))
+    }
+
+    /// One version of an object, to be read piece by piece; none where it is not there any more.
+    pub async fn open(&self, bucket: Bucket, key: &str, version_id: &str) -> Result<Option<Object>, StoreError> {
+        let call = self.s3.get_object().bucket(self.bucket(bucket)).key(key).version_id(version_id);
+        match call.send().await {
+            Ok(answer) => Ok(Some(Object(answer.body))),
+            Err(error) if matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion")) => Ok(None),
+            Err(error) => Err(unavailable(s3::SERVICE, &error)),
+        }
     }
 }
 
-async fn collected(body: ByteStream) -> Result<Vec<u8>, StoreError> {
-    Ok(body.collect().await.map_err(|error| unusable(s3::SERVICE, error.to_string()))?.to_vec())
+impl Object {
+    /// The next bytes; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = self.0.try_next().await.map_err(|error| unusable(s3::SERVICE, error.to_string()))?;
+        Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
 }
 
 fn object_version(

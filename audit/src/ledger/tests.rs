@@ -1,0 +1,190 @@
+//! Blocks that only a sealer could make that is not the vault's: they follow one another, and are wrong. What somebody does to stored ones is in the
+//! stories (`tests/stories/audited/ledger.rs`).
+
+use std::collections::BTreeMap;
+
+use chartseal_events::event::{Envelope, RecordUploaded, Seen, StoredEvent};
+use chartseal_events::{Bytes, EventRef, Hash, Id, Outcome, StreamId};
+use chartseal_infra::aws::{Inventory, Raw, RawItem, StoreNames, config};
+use chartseal_ledger::block::{Block, SealedEvent};
+use chartseal_ledger::map::{MAP_VERSION, Operation, Page, PageId, operations_of_sealed, update};
+use chartseal_ledger::note::{SignatureType, VerifierKey};
+use chartseal_ledger::policy::Policy;
+use chartseal_ledger::seal::MapState;
+
+use super::{blocks, close};
+use crate::account::Account;
+use crate::report::Report;
+use crate::{Round, Settings};
+
+const NOW_MS: u64 = 1_800_000_000_000;
+const ORIGIN: &str = "vault.example";
+/// The first test vector's of RFC 8032.
+const KEY: [u8; 32] = [
+    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda,
+    0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+];
+
+/// A log that is made here and audited at once.
+struct Log {
+    account: Account,
+    report: Report,
+    last: Option<Block>,
+    root: Hash,
+    pages: BTreeMap<PageId, Page>,
+}
+
+fn place(stream: u8, seq: u64) -> EventRef {
+    let stream = if stream == 0 { StreamId::Vault } else { StreamId::Record(Id::from_parts(1, [stream; 10])) };
+    EventRef { stream, seq }
+}
+
+impl Log {
+    fn new() -> Self {
+        let names = StoreNames {
+            events: "events".to_owned(),
+            private: "private".to_owned(),
+            keys: "keys".to_owned(),
+            search_keys: "search-keys".to_owned(),
+            index: "index".to_owned(),
+            work: "work".to_owned(),
+            blocks: "blocks".to_owned(),
+            sealed: "sealed".to_owned(),
+            bucket: "bodies".to_owned(),
+            ledger_bucket: "log".to_owned(),
+        };
+        let inventory = Inventory::new(&config(), names);
+        let settings = Settings { grace_ms: 0, ..Settings::default() };
+        let (clock, progress) = (|| NOW_MS, |_| ());
+        let round =
+            Round { inventory: &inventory, settings, clock: &clock, now_ms: NOW_MS, number: 1, progress: &progress };
+        let mut account = Account::new(&round);
+        let key = VerifierKey::new(ORIGIN, SignatureType::Ed25519, &KEY).expect("a key");
+        account.ledger.log = Some((ORIGIN.to_owned(), Policy::new(key, None, Vec::new(), 0).expect("a policy")));
+        account.ledger.before = blocks::Before::of(u64::MAX);
+        Self { account, report: Report::new(NOW_MS, 0), last: None, root: Hash::ZERO, pages: BTreeMap::new() }
+    }
+
+    /// An event that stands in the table.
+    fn event(&mut self, place: EventRef, seen: &[SealedEvent]) -> SealedEvent {
+        let seen: Vec<Seen> = seen.iter().map(|seen| Seen(seen.place.stream, seen.place.seq, seen.leaf)).collect();
+        let outcome = RecordUploaded { version: 1, announced: 0, version_id: "v".to_owned() };
+        let (at_ms, nonce) = (NOW_MS - 1_000, Bytes([7; 16]));
+        let envelope = Envelope { place, prev: Hash::ZERO, at_ms, seen: &seen, nonce, command: None };
+        let stored = StoredEvent::write(envelope, &Outcome::from(outcome)).expect("an event");
+        self.account.ledger.note(&stored);
+        SealedEvent { place, leaf: stored.leaf }
+    }
+
+    /// A block of these events, whose map is made by these operations on top of theirs.
+    fn seal_with(&mut self, events: &[SealedEvent], more: &[Operation]) {
+        let first_index = self.last.as_ref().map_or(0, |last| last.seal().size());
+        let events_and = events.iter().map(|event| (*event, None));
+        let operations = [&operations_of_sealed(ORIGIN, first_index, events_and)[..], more].concat();
+        let updated = update(self.root, &self.pages, &operations).expect("a map");
+        self.root = updated.root;
+        self.pages.extend(updated.pages);
+        let operations = operations.iter().map(Operation::to_bytes).collect();
+        let map = MapState { root: self.root, version: MAP_VERSION };
+        let block = Block::next(self.last.as_ref(), NOW_MS, events.to_vec(), map, operations).expect("a block");
+        let height = block.seal().height().to_string();
+        let item: RawItem = [
+            ("log".to_owned(), Raw::Text("log".to_owned())),
+            ("height".to_owned(), Raw::Number(height)),
+            ("block".to_owned(), Raw::Bytes(block.to_bytes())),
+        ]
+        .into();
+        blocks::one(&item, &mut self.account, &mut self.report);
+        self.last = Some(block);
+    }
+
+    fn seal(&mut self, events: &[SealedEvent]) {
+        self.seal_with(events, &[]);
+    }
+
+    /// What is found in blocks and events.
+    fn found(mut self) -> Vec<(String, String)> {
+        close(&mut self.account, &mut self.report);
+        self.report.finish();
+        let of_these = |code: &str| code.starts_with("block") || code.starts_with("event");
+        let findings = self.report.findings.into_iter().filter(|finding| of_these(&finding.code));
+        findings.map(|finding| (finding.code, finding.item)).collect()
+    }
+}
+
+fn is(code: &str, item: impl ToString) -> (String, String) {
+    (code.to_owned(), item.to_string())
+}
+
+#[test]
+fn a_log_of_the_events_that_stand_there_is_sound() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[first]);
+    let next = log.event(place(1, 1), &[first, record]);
+    log.seal(&[first, record]);
+    log.seal(&[next]);
+    assert_eq!(log.found(), []);
+}
+
+#[test]
+fn an_event_is_sealed_once_in_its_order_and_after_what_it_has_seen() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let other = log.event(place(2, 0), &[]);
+    let record = log.event(place(1, 0), &[other]);
+    let skipped = log.event(place(3, 0), &[]);
+    let after = log.event(place(3, 1), &[]);
+    log.seal(&[first, record]);
+    log.seal(&[other]);
+    log.seal(&[record]);
+    log.seal(&[after]);
+    assert_ne!(skipped, after);
+    let expected = [is("block-impossible", "log 0"), is("block-impossible", "log 3"), is("block-repeated", "log 2")];
+    assert_eq!(log.found(), expected);
+}
+
+#[test]
+fn an_event_that_no_block_has_is_overdue_and_one_that_is_another_or_gone_is_named() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    let open = log.event(place(2, 0), &[]);
+    let elsewhere = log.event(place(3, 0), &[]);
+    let gone = SealedEvent { place: place(4, 0), leaf: Hash([4; 32]) };
+    let another = SealedEvent { leaf: Hash([1; 32]), ..record };
+    log.seal(&[first, another, gone]);
+    log.seal(&[SealedEvent { place: place(5, 0), ..elsewhere }]);
+    let expected = [
+        is("block-changed", "log 1"),
+        is("event-changed", record.place),
+        is("event-missing", gone.place),
+        is("event-overdue", open.place),
+    ];
+    assert_eq!(log.found(), expected);
+}
+
+#[test]
+fn a_map_that_has_more_than_the_events_make_of_it_is_named() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    let invented = operations_of_sealed(ORIGIN, 0, [(SealedEvent { place: place(9, 9), leaf: Hash([9; 32]) }, None)]);
+    log.seal(&[first]);
+    log.seal_with(&[record], &invented);
+    assert_eq!(log.found(), [is("block-changed", "log 1")]);
+}
+
+#[test]
+fn nothing_is_said_of_what_follows_a_gap() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    let next = log.event(place(1, 1), &[]);
+    log.seal(&[first]);
+    let seen = (std::mem::replace(&mut log.account, Log::new().account), log.report.clone());
+    log.seal(&[record]);
+    (log.account, log.report) = seen;
+    log.seal(&[next]);
+    assert_eq!(log.found(), [is("block-missing", "log 1")]);
+}
