@@ -88,7 +88,9 @@ struct Standing {
 struct Tile {
     bytes: Hash,
     height: u64,
+    /// Whether there is a version of it, and whether there is one that is right.
     found: bool,
+    right: bool,
 }
 
 /// How a sealed event stands in the Events table.

@@ -14,7 +14,8 @@ use chartseal_events::event::{Envelope, EventRef, KeyIssued, RecordUploaded, See
 use chartseal_events::wire::IssuedKey;
 use chartseal_events::{Bytes, Command, Event, Hash, Id, Outcome, StreamId};
 use chartseal_infra::layout;
-use chartseal_tests::{Hands, Hospital, Stack, audit, audit_as, audited, impatient, sample};
+use chartseal_local::Endpoint;
+use chartseal_tests::{Hands, Hospital, Liar, Stack, audit, audit_as, audited, impatient, sample};
 use serde_json::{Value, json};
 
 /// Records, so that each is harmed in one way.
@@ -173,8 +174,11 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let policy = names.fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(&name)));
     let auditor = Hands(stack).with_policy(&format!("auditor-{}", std::process::id()), &policy);
     let usual = Settings { grace_ms: 300_000, ..impatient(stack) };
-    let report = audit_as(&auditor, stack, usual, Duration::ZERO).expect("the policy is enough");
+    let bodies = Settings { bodies: true, ..usual };
+    let report = audit_as(&auditor, stack, bodies, Duration::ZERO).expect("the policy is enough");
     assert!(report.sound && !report.pending.is_empty(), "nobody has come to the request: {}", report.in_words());
+    assert_eq!(report.bodies_read, report.things["object"].accounted, "every body is read");
+    other_bytes(&scene, bodies);
     let nobody = Hands(stack)
         .with_policy(&format!("nobody-{}", std::process::id()), &policy.replace("dynamodb:Scan", "dynamodb:GetItem"));
     audit_as(&nobody, stack, usual, Duration::ZERO).expect_err("who may not read everything judges nothing");
@@ -228,6 +232,23 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     harmed("SearchKeysTable", json!({"epoch": {"N": "1"}}), "search-key-missing", "1");
     harmed("WorkTable", two("item", "cursor", "part", "sweep"), "cursor-missing", "cursor sweep");
     harmed("EventsTable", key(EventRef { stream: StreamId::Vault, seq: 0 }), "event-missing", "vault#0");
+}
+
+/// A body whose bytes are others than S3 states of it: only who reads them notices.
+fn other_bytes(scene: &Scene, bodies: Settings) {
+    let stack = scene.stack;
+    let object = format!("/{}/{}?", scene.table("BlobBucket"), scene.object(3));
+    let liar = Liar::before(&stack.endpoint.url, move |path, mut body| {
+        if let Some(byte) = body.last_mut().filter(|_| path.starts_with(&object)) {
+            *byte ^= 1;
+        }
+        body
+    });
+    let endpoint = Endpoint { url: liar.api.clone(), ..stack.endpoint.clone() };
+    let report = audit_as(&endpoint, stack, bodies, Duration::ZERO).expect("the store can be read");
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.code.as_str(), finding.item.as_str())).collect();
+    let [("object-changed", item)] = found[..] else { panic!("{}", report.in_words()) };
+    assert!(item.starts_with(&scene.object(3)), "{item}");
 }
 
 /// The request that was made when nobody was awake: with no time for the workers, all that should follow is missing.

@@ -157,7 +157,7 @@ fn take(block: Block, tiles: Vec<FullTile>, account: &mut Account, report: &mut 
     let ledger = &mut account.ledger;
     for FullTile { address, hashes } in tiles {
         let bytes: Vec<&[u8]> = hashes.iter().map(|hash| hash.0.as_slice()).collect();
-        ledger.tiles.insert(address, Tile { bytes: Hash::of(&bytes), height, found: false });
+        ledger.tiles.insert(address, Tile { bytes: Hash::of(&bytes), height, found: false, right: false });
     }
     let made = made(&block, &places, ledger);
     let own = block.operations().iter().map(|bytes| Operation::from_bytes(bytes).ok()).collect();

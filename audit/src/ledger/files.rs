@@ -69,7 +69,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
     }
 }
 
-fn take(version: ObjectVersion, bytes: Option<Vec<u8>>, account: &mut Account, report: &mut Report) {
+pub(super) fn take(version: ObjectVersion, bytes: Option<Vec<u8>>, account: &mut Account, report: &mut Report) {
     let place = account.place(Thing::Tile).to_owned();
     let name = named(&version.key, &version.version_id);
     if version.is_delete_marker {
@@ -121,10 +121,10 @@ fn tile(address: TileAddress, version: &str, bytes: Option<Hash>, ledger: &mut L
         }
         return;
     };
-    let written = std::mem::replace(&mut tile.found, true);
+    tile.found = true;
     if bytes != Some(tile.bytes) {
         report.wrong(Thing::Tile, Flaw::Changed, place, &name, "it does not hold the hashes that the blocks make");
-    } else if written {
+    } else if std::mem::replace(&mut tile.right, true) {
         report.wrong(Thing::Tile, Flaw::Orphan, place, &name, "a tile is written once, and there is another version");
     } else {
         report.accounted(Thing::Tile);

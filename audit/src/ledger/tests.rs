@@ -5,25 +5,22 @@ use std::collections::BTreeMap;
 
 use chartseal_events::event::{Envelope, RecordUploaded, Seen, StoredEvent};
 use chartseal_events::{Bytes, EventRef, Hash, Id, Outcome, StreamId};
-use chartseal_infra::aws::{Inventory, Raw, RawItem, StoreNames, config};
+use chartseal_infra::aws::{Inventory, ObjectVersion, Raw, RawItem, StoreNames, config};
 use chartseal_ledger::block::{Block, SealedEvent};
+use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::map::{MAP_VERSION, Operation, Page, PageId, operations_of_sealed, update};
 use chartseal_ledger::note::{SignatureType, VerifierKey};
 use chartseal_ledger::policy::Policy;
 use chartseal_ledger::seal::MapState;
+use ed25519_dalek::{Signer as _, SigningKey};
 
-use super::{blocks, close};
+use super::{blocks, close, files};
 use crate::account::Account;
 use crate::report::Report;
 use crate::{Round, Settings};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 const ORIGIN: &str = "vault.example";
-/// The first test vector's of RFC 8032.
-const KEY: [u8; 32] = [
-    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda,
-    0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
-];
 
 /// A log that is made here and audited at once.
 struct Log {
@@ -32,6 +29,19 @@ struct Log {
     last: Option<Block>,
     root: Hash,
     pages: BTreeMap<PageId, Page>,
+    versions: Vec<(String, String)>,
+}
+
+fn height_of(block: &Block) -> String {
+    block.seal().height().to_string()
+}
+
+fn signing_key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn log_key() -> VerifierKey {
+    VerifierKey::new(ORIGIN, SignatureType::Ed25519, &signing_key().verifying_key().to_bytes()).expect("a key")
 }
 
 fn place(stream: u8, seq: u64) -> EventRef {
@@ -59,10 +69,11 @@ impl Log {
         let round =
             Round { inventory: &inventory, settings, clock: &clock, now_ms: NOW_MS, number: 1, progress: &progress };
         let mut account = Account::new(&round);
-        let key = VerifierKey::new(ORIGIN, SignatureType::Ed25519, &KEY).expect("a key");
-        account.ledger.log = Some((ORIGIN.to_owned(), Policy::new(key, None, Vec::new(), 0).expect("a policy")));
+        let policy = Policy::new(log_key(), None, Vec::new(), 0).expect("a policy");
+        account.ledger.log = Some((ORIGIN.to_owned(), policy));
         account.ledger.before = blocks::Before::of(u64::MAX);
-        Self { account, report: Report::new(NOW_MS, 0), last: None, root: Hash::ZERO, pages: BTreeMap::new() }
+        let (root, report) = (Hash::ZERO, Report::new(NOW_MS, 0));
+        Self { account, report, last: None, root, pages: BTreeMap::new(), versions: Vec::new() }
     }
 
     /// An event that stands in the table.
@@ -87,7 +98,7 @@ impl Log {
         let operations = operations.iter().map(Operation::to_bytes).collect();
         let map = MapState { root: self.root, version: MAP_VERSION };
         let block = Block::next(self.last.as_ref(), NOW_MS, events.to_vec(), map, operations).expect("a block");
-        let height = block.seal().height().to_string();
+        let height = height_of(&block);
         let item: RawItem = [
             ("log".to_owned(), Raw::Text("log".to_owned())),
             ("height".to_owned(), Raw::Number(height)),
@@ -95,6 +106,7 @@ impl Log {
         ]
         .into();
         blocks::one(&item, &mut self.account, &mut self.report);
+        self.publish(&height_of(&block), block.seal().size(), block.edge().root());
         self.last = Some(block);
     }
 
@@ -102,11 +114,30 @@ impl Log {
         self.seal_with(events, &[]);
     }
 
-    /// What is found in blocks and events.
+    /// A version of the checkpoint, the newest so far, of a log with this root.
+    fn publish(&mut self, version: &str, size: u64, root: Hash) {
+        let checkpoint = Checkpoint::new(ORIGIN, size, root).expect("a checkpoint");
+        let mut note = checkpoint.to_note();
+        let signature = signing_key().sign(note.text().as_bytes()).to_bytes();
+        note.sign(&log_key(), &signature).expect("signed");
+        self.versions.push((version.to_owned(), note.to_string()));
+    }
+
+    /// The newest block's size and root.
+    fn head(&self) -> (u64, Hash) {
+        self.last.as_ref().map_or((0, Hash::ZERO), |last| (last.seal().size(), last.edge().root()))
+    }
+
+    /// What is found in blocks, events and checkpoints.
     fn found(mut self) -> Vec<(String, String)> {
+        // As S3 lists them.
+        for (version_id, note) in self.versions.into_iter().rev() {
+            let version = ObjectVersion { key: "checkpoint".to_owned(), version_id, is_delete_marker: false };
+            files::take(version, Some(note.into_bytes()), &mut self.account, &mut self.report);
+        }
         close(&mut self.account, &mut self.report);
         self.report.finish();
-        let of_these = |code: &str| code.starts_with("block") || code.starts_with("event");
+        let of_these = |code: &str| ["block", "event", "checkpoint"].iter().any(|thing| code.starts_with(thing));
         let findings = self.report.findings.into_iter().filter(|finding| of_these(&finding.code));
         findings.map(|finding| (finding.code, finding.item)).collect()
     }
@@ -187,4 +218,40 @@ fn nothing_is_said_of_what_follows_a_gap() {
     (log.account, log.report) = seen;
     log.seal(&[next]);
     assert_eq!(log.found(), [is("block-missing", "log 1")]);
+}
+
+#[test]
+fn a_signed_log_that_is_not_the_blocks_is_named() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    log.seal(&[first]);
+    let (size, root) = log.head();
+    // Two leaves, of which the second is no seal; another log of the right size; one that goes back; two that go on, and are not one.
+    log.publish("inside", size - 1, root);
+    log.publish("fork", size, Hash([9; 32]));
+    log.seal(&[record]);
+    log.publish("back", size, root);
+    log.publish("beyond", 9, Hash([1; 32]));
+    log.publish("again", 9, Hash([1; 32]));
+    log.publish("another", 9, Hash([2; 32]));
+    let expected = [
+        is("block-missing", "log 2"),
+        is("checkpoint-changed", "checkpoint version another"),
+        is("checkpoint-changed", "checkpoint version fork"),
+        is("checkpoint-changed", "checkpoint version inside"),
+        is("checkpoint-unlinked", "checkpoint version back"),
+    ];
+    assert_eq!(log.found(), expected);
+}
+
+#[test]
+fn a_block_that_nobody_signed_is_overdue() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    log.seal(&[first]);
+    log.seal(&[record]);
+    log.versions.pop();
+    assert_eq!(log.found(), [is("checkpoint-overdue", "checkpoint")]);
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Harm, Scene, key};
 
 /// Enough leaves for a full tile, with those that are there already.
-const FILLING: (usize, usize) = (4, 64);
+const FILLING: (usize, usize) = (4, 48);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What stood in the log when its last block was not there yet.
