@@ -2,6 +2,7 @@
 //! and with nothing else. All at once, because an audit of a vault that is harmed in many places must still name each of them.
 
 mod ledger;
+mod objects;
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -14,8 +15,7 @@ use chartseal_events::event::{Envelope, EventRef, KeyIssued, RecordUploaded, See
 use chartseal_events::wire::IssuedKey;
 use chartseal_events::{Bytes, Command, Event, Hash, Id, Outcome, StreamId};
 use chartseal_infra::layout;
-use chartseal_local::Endpoint;
-use chartseal_tests::{Hands, Hospital, Liar, Stack, audit, audit_as, audited, impatient, sample};
+use chartseal_tests::{Hands, Hospital, Stack, audit, audit_as, audited, impatient, sample};
 use serde_json::{Value, json};
 
 /// Records, so that each is harmed in one way.
@@ -170,7 +170,10 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let policy =
         std::fs::read_to_string(stack.workspace.root().join("audit/policy.json")).expect("the auditor's policy");
     let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work", "Blocks", "Sealed"];
-    let names = tables.map(|table| format!("{table}Table")).into_iter().chain(["BlobBucket", "LedgerBucket"].map(str::to_owned));
+    let names = tables
+        .map(|table| format!("{table}Table"))
+        .into_iter()
+        .chain(["BlobBucket", "LedgerBucket"].map(str::to_owned));
     let policy = names.fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(&name)));
     let auditor = Hands(stack).with_policy(&format!("auditor-{}", std::process::id()), &policy);
     let usual = Settings { grace_ms: 300_000, ..impatient(stack) };
@@ -178,7 +181,7 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let report = audit_as(&auditor, stack, bodies, Duration::ZERO).expect("the policy is enough");
     assert!(report.sound && !report.pending.is_empty(), "nobody has come to the request: {}", report.in_words());
     assert_eq!(report.bodies_read, report.things["object"].accounted, "every body is read");
-    other_bytes(&scene, bodies);
+    objects::other_bytes(&scene, bodies);
     let nobody = Hands(stack)
         .with_policy(&format!("nobody-{}", std::process::id()), &policy.replace("dynamodb:Scan", "dynamodb:GetItem"));
     audit_as(&nobody, stack, usual, Duration::ZERO).expect_err("who may not read everything judges nothing");
@@ -191,7 +194,7 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     keys(&scene, &mut harm);
     lists(&scene, &mut harm);
     work(&scene, &mut harm);
-    objects(&scene, &mut harm);
+    objects::harm(&scene, &mut harm);
     ledger::harm(&scene, &mut harm);
     Hands(stack).all(&harm.deeds);
 
@@ -232,23 +235,6 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     harmed("SearchKeysTable", json!({"epoch": {"N": "1"}}), "search-key-missing", "1");
     harmed("WorkTable", two("item", "cursor", "part", "sweep"), "cursor-missing", "cursor sweep");
     harmed("EventsTable", key(EventRef { stream: StreamId::Vault, seq: 0 }), "event-missing", "vault#0");
-}
-
-/// A body whose bytes are others than S3 states of it: only who reads them notices.
-fn other_bytes(scene: &Scene, bodies: Settings) {
-    let stack = scene.stack;
-    let object = format!("/{}/{}?", scene.table("BlobBucket"), scene.object(3));
-    let liar = Liar::before(&stack.endpoint.url, move |path, mut body| {
-        if let Some(byte) = body.last_mut().filter(|_| path.starts_with(&object)) {
-            *byte ^= 1;
-        }
-        body
-    });
-    let endpoint = Endpoint { url: liar.api.clone(), ..stack.endpoint.clone() };
-    let report = audit_as(&endpoint, stack, bodies, Duration::ZERO).expect("the store can be read");
-    let found: Vec<_> = report.findings.iter().map(|finding| (finding.code.as_str(), finding.item.as_str())).collect();
-    let [("object-changed", item)] = found[..] else { panic!("{}", report.in_words()) };
-    assert!(item.starts_with(&scene.object(3)), "{item}");
 }
 
 /// The request that was made when nobody was awake: with no time for the workers, all that should follow is missing.
@@ -436,26 +422,4 @@ fn work(scene: &Scene, harm: &mut Harm) {
         harm.drop_item(table, &two("item", text("item"), "part", text("part")));
     }
     harm.expect("due-missing", announced.to_string());
-}
-
-fn objects(scene: &Scene, harm: &mut Harm) {
-    let bucket = scene.table("BlobBucket");
-    harm.deeds.push(json!({"do": "delete-object", "bucket": bucket, "prefix": scene.object(11)}));
-    harm.expect("object-missing", scene.object(11));
-    // What S3 calls them is known when it is done.
-    let open = format!("records/{}/1/1", scene.open);
-    let done = [
-        ("object-orphan", "put-object", "nonsense".to_owned(), "version"),
-        ("object-orphan", "put-object", scene.object(8), "version"),
-        ("object-changed", "put-object", open, "version"),
-        ("delete-marker-orphan", "mark-deleted", scene.object(12), "version"),
-        ("upload-orphan", "begin-upload", scene.object(8), "upload"),
-    ];
-    let deeds = done
-        .each_ref()
-        .map(|(_, deed, key, _)| json!({"do": deed, "bucket": bucket, "key": key, "body": "other bytes"}));
-    let answers = Hands(scene.stack).all(&deeds);
-    for ((code, _, key, word), answer) in done.into_iter().zip(answers) {
-        harm.expect(code, format!("{key} {word} {}", answer.as_str().expect("an id")));
-    }
 }

@@ -214,7 +214,8 @@ impl Ledger {
             faults.push((Flaw::Repeated, format!("{place}, at index {index} of the log, was sealed before")));
         } else {
             if place.seq > next {
-                let what = format!("{place}, at index {index} of the log, comes before the one before it in its stream");
+                let what =
+                    format!("{place}, at index {index} of the log, comes before the one before it in its stream");
                 faults.push((Flaw::Impossible, what));
             }
             self.heads.insert(place.stream, place.seq);

@@ -110,7 +110,14 @@ pub(super) fn close(account: &mut Account, report: &mut Report) {
     self::checkpoints(&checkpoints, account, report);
 }
 
-fn tile(address: TileAddress, version: &str, bytes: Option<Hash>, ledger: &mut Ledger, place: &str, report: &mut Report) {
+fn tile(
+    address: TileAddress,
+    version: &str,
+    bytes: Option<Hash>,
+    ledger: &mut Ledger,
+    place: &str,
+    report: &mut Report,
+) {
     let name = named(&address.to_string(), version);
     let broken = ledger.broken.is_some();
     let Some(tile) = ledger.tiles.get_mut(&address) else {

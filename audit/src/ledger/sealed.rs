@@ -70,7 +70,8 @@ fn place_is(name: &str, sealed: (u64, u64), says: Option<(u64, u64)>, account: &
     if says == Some(sealed) {
         report.accounted(Thing::Leaf);
     } else {
-        let what = format!("the leaf has the index {}, in block {}, and the item says something else", sealed.0, sealed.1);
+        let what =
+            format!("the leaf has the index {}, in block {}, and the item says something else", sealed.0, sealed.1);
         report.wrong(Thing::Leaf, Flaw::Changed, account.place(Thing::Leaf), name, what);
     }
 }
@@ -88,7 +89,13 @@ fn sealed_until(item: &RawItem, account: &mut Account, report: &mut Report) {
                 report.accounted(Thing::SealedUntil);
             }
         }
-        _ => report.wrong(Thing::SealedUntil, Flaw::Changed, &place, SEALED_UNTIL, "it says a time that is still to come"),
+        _ => report.wrong(
+            Thing::SealedUntil,
+            Flaw::Changed,
+            &place,
+            SEALED_UNTIL,
+            "it says a time that is still to come",
+        ),
     }
 }
 

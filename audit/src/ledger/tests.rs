@@ -97,7 +97,7 @@ impl Log {
         self.pages.extend(updated.pages);
         let operations = operations.iter().map(Operation::to_bytes).collect();
         let map = MapState { root: self.root, version: MAP_VERSION };
-        let block = Block::next(self.last.as_ref(), NOW_MS, events.to_vec(), map, operations).expect("a block");
+        let block = Block::next(self.last.as_ref(), NOW_MS - 1_000, events.to_vec(), map, operations).expect("a block");
         let height = height_of(&block);
         let item: RawItem = [
             ("log".to_owned(), Raw::Text("log".to_owned())),

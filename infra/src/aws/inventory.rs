@@ -173,7 +173,8 @@ impl Inventory {
     /// The height of the newest block, as its key has it, strongly consistent.
     pub async fn newest_height(&self) -> Result<Option<u64>, StoreError> {
         let call = self.of_one(Place::Blocks, "log", LOG).scan_index_forward(false).limit(1);
-        let (items, _) = queried(call.projection_expression("#height").expression_attribute_names("#height", "height")).await?;
+        let (items, _) =
+            queried(call.projection_expression("#height").expression_attribute_names("#height", "height")).await?;
         Ok(items.first().and_then(|item| match item.get("height") {
             Some(Raw::Number(digits)) => digits.parse().ok(),
             _ => None,

@@ -71,7 +71,8 @@ pub fn operations(origin: &str, first_index: u64, events: &[StoredEvent]) -> Res
 
 /// The same, of events that have been opened.
 pub fn operations_of(origin: &str, first_index: u64, events: &[Event]) -> Vec<Operation> {
-    let events = events.iter().map(|event| (SealedEvent { place: event.place, leaf: event.leaf }, Some(&event.outcome)));
+    let events =
+        events.iter().map(|event| (SealedEvent { place: event.place, leaf: event.leaf }, Some(&event.outcome)));
     operations_of_sealed(origin, first_index, events)
 }
 

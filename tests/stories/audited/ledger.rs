@@ -122,7 +122,8 @@ fn blocks(scene: &Scene, blocks: &[Block], gone: EventRef, harm: &mut Harm) {
     let table = scene.table("BlocksTable");
     // Invitations alone, and nothing else is wrong with them.
     let invitations = |block: &&Block| {
-        let invited = |place: EventRef| matches!(place.stream, StreamId::Provider(_)) && place.seq == 0 && place != gone;
+        let invited =
+            |place: EventRef| matches!(place.stream, StreamId::Provider(_)) && place.seq == 0 && place != gone;
         block.events().iter().all(|event| invited(event.place))
     };
     let mut some = blocks[1..blocks.len() - 1].iter().filter(invitations);
@@ -201,9 +202,8 @@ fn files(scene: &Scene, harm: &mut Harm) {
         ("delete-marker-orphan", "mark-deleted", "tile/0/000", "version", ""),
         ("upload-orphan", "begin-upload", "checkpoint", "upload", ""),
     ];
-    let deeds = done
-        .each_ref()
-        .map(|(_, deed, key, _, body)| json!({"do": deed, "bucket": bucket, "key": key, "body": body}));
+    let deeds =
+        done.each_ref().map(|(_, deed, key, _, body)| json!({"do": deed, "bucket": bucket, "key": key, "body": body}));
     let answers = Hands(scene.stack).all(&deeds);
     for ((code, _, key, word, _), answer) in done.into_iter().zip(answers) {
         harm.expect(code, format!("{key} {word} {}", answer.as_str().expect("an id")));
