@@ -51,6 +51,8 @@ pub enum Thing {
     Page,
     /// Up to when everything is sealed.
     SealedUntil,
+    /// What witnesses have cosigned.
+    Cosigned,
     /// A tile of the log, a version of it.
     Tile,
     /// A signed head of the log, a version of it.
@@ -80,6 +82,7 @@ impl Thing {
             Self::Leaf => "leaf",
             Self::Page => "page",
             Self::SealedUntil => "sealed-until",
+            Self::Cosigned => "cosigned",
             Self::Tile => "tile",
             Self::Checkpoint => "checkpoint",
         }
@@ -101,7 +104,7 @@ impl Thing {
             Self::Posting => Some(Place::Index),
             Self::Due | Self::Task | Self::Cursor | Self::Rate => Some(Place::Work),
             Self::Block => Some(Place::Blocks),
-            Self::Leaf | Self::Page | Self::SealedUntil => Some(Place::Sealed),
+            Self::Leaf | Self::Page | Self::SealedUntil | Self::Cosigned => Some(Place::Sealed),
             Self::Object | Self::DeleteMarker | Self::Upload | Self::Tile | Self::Checkpoint => None,
         }
     }

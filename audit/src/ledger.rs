@@ -203,12 +203,11 @@ impl Account {
 
     /// Something that a block makes, and that is not there.
     fn not_there(&self, thing: Thing, name: &str, height: u64, report: &mut Report) {
-        match self.due_ms(height) {
-            Some(due_ms) => report.wait(thing, name, due_ms),
-            None => {
-                let what = format!("block {height} makes it, and it is not there");
-                report.find(thing, Flaw::Missing, self.place(thing), name, what);
-            }
+        if let Some(due_ms) = self.due_ms(height) {
+            report.wait(thing, name, due_ms);
+        } else {
+            let what = format!("block {height} makes it, and it is not there");
+            report.find(thing, Flaw::Missing, self.place(thing), name, what);
         }
     }
 }

@@ -321,6 +321,9 @@ const fn advice(thing: Thing, flaw: Flaw) -> &'static str {
         (Thing::Leaf | Thing::Page | Thing::SealedUntil, _) => {
             "stop the sealer, and find out who changed it (CloudTrail): all of the table follows from the blocks, and can be restored from a backup"
         }
+        (Thing::Cosigned, _) => {
+            "witnesses are asked again for what is lost: delete it, and find out who wrote it (CloudTrail)"
+        }
         (Thing::Tile, _) => {
             "readers get the newest version, and notice: find out who wrote it (CloudTrail), and put the right bytes back as the newest version"
         }

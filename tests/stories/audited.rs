@@ -170,11 +170,11 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let policy =
         std::fs::read_to_string(stack.workspace.root().join("audit/policy.json")).expect("the auditor's policy");
     let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work", "Blocks", "Sealed"];
-    let names = tables
+    let outputs = tables
         .map(|table| format!("{table}Table"))
         .into_iter()
         .chain(["BlobBucket", "LedgerBucket"].map(str::to_owned));
-    let policy = names.fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(&name)));
+    let policy = outputs.fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(&name)));
     let auditor = Hands(stack).with_policy(&format!("auditor-{}", std::process::id()), &policy);
     let usual = Settings { grace_ms: 300_000, ..impatient(stack) };
     let bodies = Settings { bodies: true, ..usual };

@@ -73,7 +73,7 @@ fn every_event_comes_into_the_log_once_whatever_becomes_of_its_sealers() {
             hands.invoke(sweeper, &json!({}));
         }
     });
-    assert_eq!(report.things["leaf"].accounted as usize, log.standing().events.len());
+    assert_eq!(report.things["leaf"].accounted, log.standing().events.len() as u64);
     told("audited");
 }
 

@@ -18,13 +18,16 @@ use crate::{Reading, Round};
 /// The signed head of the log.
 pub(super) const CHECKPOINT: &str = "checkpoint";
 
+/// What a version of the checkpoint says, size and root, or why it is not believed.
+pub(super) type Head = Result<(u64, Hash), String>;
+
 /// What was found: it is judged when all blocks are known.
 #[derive(Default)]
 pub(crate) struct Found {
     /// Tiles, each version with the hash of its bytes; none where it cannot be a tile's.
     tiles: Vec<(TileAddress, String, Option<Hash>)>,
-    /// Versions of the checkpoint, the newest first: size and root, or why they are not believed.
-    checkpoints: Vec<(String, Result<(u64, Hash), String>)>,
+    /// Versions of the checkpoint, the newest first.
+    checkpoints: Vec<(String, Head)>,
 }
 
 /// Reads every version of every object.
@@ -93,7 +96,7 @@ fn named(key: &str, version_id: &str) -> String {
     format!("{key} version {version_id}")
 }
 
-fn head(policy: &Policy, note: &[u8]) -> Result<(u64, Hash), String> {
+pub(super) fn head(policy: &Policy, note: &[u8]) -> Head {
     let checkpoint = policy.accept(note).map_err(|error| error.to_string())?.checkpoint;
     Ok((checkpoint.size(), checkpoint.root()))
 }
@@ -139,7 +142,7 @@ fn tile(
 }
 
 /// From the oldest to the newest: each is the log's, of a block, and goes on from the one before.
-fn checkpoints(found: &[(String, Result<(u64, Hash), String>)], account: &Account, report: &mut Report) {
+fn checkpoints(found: &[(String, Head)], account: &Account, report: &mut Report) {
     let (ledger, place) = (&account.ledger, account.place(Thing::Checkpoint));
     let mut largest = 0;
     let mut beyond = BTreeMap::new();

@@ -21,7 +21,7 @@ pub(super) struct Map {
 /// The states of a page, from the one before the newest that must be there.
 #[derive(Default)]
 struct States {
-    states: Vec<State>,
+    kept: Vec<State>,
     /// How many of them must have been written.
     settled: usize,
     /// Whether there were older ones.
@@ -79,7 +79,7 @@ impl Map {
     /// The pages, each with the block that must have written it, or might have been the first to.
     pub fn pages(&self) -> impl Iterator<Item = (&str, u64)> {
         self.states.iter().filter_map(|(name, states)| {
-            let written = states.states.get(states.settled.saturating_sub(1))?;
+            let written = states.kept.get(states.settled.saturating_sub(1))?;
             Some((name.as_str(), written.0))
         })
     }
@@ -87,21 +87,21 @@ impl Map {
 
 impl States {
     fn push(&mut self, state: State, settled: bool) {
-        self.states.push(state);
+        self.kept.push(state);
         if settled {
-            self.settled = self.states.len();
+            self.settled = self.kept.len();
             // The item has the newest and the one before it.
-            let old = self.states.len().saturating_sub(2);
+            let old = self.kept.len().saturating_sub(2);
             self.cut |= old > 0;
-            self.states.drain(..old);
+            self.kept.drain(..old);
             self.settled -= old;
         }
     }
 
     fn may_be(&self, now: State, before: Option<State>) -> bool {
-        let Some(at) = self.states.iter().position(|state| *state == now) else { return false };
+        let Some(at) = self.kept.iter().position(|state| *state == now) else { return false };
         let is_before = match at.checked_sub(1) {
-            Some(at) => before == self.states.get(at).copied(),
+            Some(at) => before == self.kept.get(at).copied(),
             None => !self.cut && before.is_none(),
         };
         is_before && at + 1 >= self.settled

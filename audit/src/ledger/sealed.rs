@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chartseal_events::{EventRef, Hash};
 use chartseal_infra::aws::{Raw, RawItem};
+use chartseal_ledger::policy::Policy;
 
+use super::files;
 use super::map::{PageIs, State};
 use crate::account::{Account, Thing};
 use crate::report::{Flaw, Report};
@@ -12,8 +14,13 @@ use crate::tables::{SWEEP_MS, key_text, number, text};
 
 /// The item that says up to when everything is sealed.
 const SEALED_UNTIL: &str = "sealed-until";
+/// The item of the newest checkpoint that enough witnesses have cosigned.
+const COSIGNED: &str = "cosigned";
 /// How far behind the clock the sealer's sweep stays.
 const LAG_MS: u64 = 15 * 60_000;
+
+/// A log that a witness has cosigned: its size, and its root where the item has it.
+type Cosigned = (u64, Option<Hash>);
 
 /// What was found, as far as it is judged when all blocks are known.
 #[derive(Default)]
@@ -23,6 +30,8 @@ pub(crate) struct Found {
     /// Pages with their newest state and the one before.
     pages: HashMap<String, Option<(State, Option<State>)>>,
     until_ms: Option<u64>,
+    /// What witnesses have cosigned; none where it cannot be read.
+    cosigned: Vec<(String, Option<Cosigned>)>,
 }
 
 /// Takes an item in.
@@ -41,6 +50,17 @@ pub(crate) fn item(item: &RawItem, account: &mut Account, report: &mut Report) {
             let attributes = if before.is_some() { 5 } else { 3 };
             let states = state("height", "page").filter(|_| item.len() == attributes).map(|now| (now, before));
             account.ledger.sealed.pages.insert(name.to_owned(), states);
+        }
+        Some(("witness", id)) if id.len() == 8 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => {
+            let says = text(item, "line").and_then(|_| number(item, "size")).filter(|_| item.len() == 3);
+            account.ledger.sealed.cosigned.push((name.to_owned(), says.map(|size| (size, None))));
+        }
+        None if name == COSIGNED => {
+            let head = |(_, policy): &(String, Policy)| files::head(policy, text(item, "note")?.as_bytes()).ok();
+            let head = account.ledger.log.as_ref().and_then(head);
+            let says = head.filter(|(size, _)| number(item, "size") == Some(*size) && item.len() == 4);
+            let says = says.filter(|_| number::<u64>(item, "witnesses").is_some());
+            account.ledger.sealed.cosigned.push((name.to_owned(), says.map(|(size, root)| (size, Some(root)))));
         }
         None if name == SEALED_UNTIL => sealed_until(item, account, report),
         _ => {
@@ -103,6 +123,7 @@ fn sealed_until(item: &RawItem, account: &mut Account, report: &mut Report) {
 pub(super) fn close(oldest: Option<(u64, EventRef)>, account: &mut Account, report: &mut Report) {
     leaves(account, report);
     pages(account, report);
+    cosigned(account, report);
     let place = account.place(Thing::SealedUntil);
     match (account.ledger.sealed.until_ms, oldest) {
         (Some(until_ms), Some((at_ms, event))) if at_ms < until_ms => {
@@ -140,6 +161,25 @@ fn leaves(account: &mut Account, report: &mut Report) {
     for (hash, leaf) in &account.ledger.leaves {
         if let (Some((_, height)), false) = (leaf.sealed, leaf.found) {
             account.not_there(Thing::Leaf, &format!("leaf/{hash}"), height, report);
+        }
+    }
+}
+
+/// A witness cosigns the log as it stands after a block. Its key is not known here: who believes its line checks it.
+fn cosigned(account: &mut Account, report: &mut Report) {
+    let found = std::mem::take(&mut account.ledger.sealed.cosigned);
+    let (ledger, place) = (&account.ledger, account.place(Thing::Cosigned));
+    for (name, says) in found {
+        let of_block = says.is_some_and(|(size, root)| {
+            ledger.block_of(size).is_some_and(|block| root.is_none_or(|root| root == block.root))
+        });
+        if of_block {
+            report.accounted(Thing::Cosigned);
+        } else if ledger.broken.is_some() && says.is_some_and(|(size, _)| size > ledger.size()) {
+            report.unjudged(Thing::Cosigned, 1);
+        } else {
+            let what = "it is no cosigned checkpoint of the blocks' log";
+            report.wrong(Thing::Cosigned, Flaw::Changed, place, &name, what);
         }
     }
 }

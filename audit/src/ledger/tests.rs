@@ -2,6 +2,7 @@
 //! stories (`tests/stories/audited/ledger.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use chartseal_events::event::{Envelope, RecordUploaded, Seen, StoredEvent};
 use chartseal_events::{Bytes, EventRef, Hash, Id, Outcome, StreamId};
@@ -14,7 +15,7 @@ use chartseal_ledger::policy::Policy;
 use chartseal_ledger::seal::MapState;
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use super::{blocks, close, files};
+use super::{blocks, close, files, sealed};
 use crate::account::Account;
 use crate::report::Report;
 use crate::{Round, Settings};
@@ -128,7 +129,7 @@ impl Log {
         self.last.as_ref().map_or((0, Hash::ZERO), |last| (last.seal().size(), last.edge().root()))
     }
 
-    /// What is found in blocks, events and checkpoints.
+    /// What is found in blocks, events, checkpoints and what is cosigned.
     fn found(mut self) -> Vec<(String, String)> {
         // As S3 lists them.
         for (version_id, note) in self.versions.into_iter().rev() {
@@ -137,13 +138,14 @@ impl Log {
         }
         close(&mut self.account, &mut self.report);
         self.report.finish();
-        let of_these = |code: &str| ["block", "event", "checkpoint"].iter().any(|thing| code.starts_with(thing));
+        let of_these =
+            |code: &str| ["block", "event", "checkpoint", "cosigned"].iter().any(|thing| code.starts_with(thing));
         let findings = self.report.findings.into_iter().filter(|finding| of_these(&finding.code));
         findings.map(|finding| (finding.code, finding.item)).collect()
     }
 }
 
-fn is(code: &str, item: impl ToString) -> (String, String) {
+fn is(code: &str, item: &dyn Display) -> (String, String) {
     (code.to_owned(), item.to_string())
 }
 
@@ -171,7 +173,7 @@ fn an_event_is_sealed_once_in_its_order_and_after_what_it_has_seen() {
     log.seal(&[record]);
     log.seal(&[after]);
     assert_ne!(skipped, after);
-    let expected = [is("block-impossible", "log 0"), is("block-impossible", "log 3"), is("block-repeated", "log 2")];
+    let expected = [is("block-impossible", &"log 0"), is("block-impossible", &"log 3"), is("block-repeated", &"log 2")];
     assert_eq!(log.found(), expected);
 }
 
@@ -187,10 +189,10 @@ fn an_event_that_no_block_has_is_overdue_and_one_that_is_another_or_gone_is_name
     log.seal(&[first, another, gone]);
     log.seal(&[SealedEvent { place: place(5, 0), ..elsewhere }]);
     let expected = [
-        is("block-changed", "log 1"),
-        is("event-changed", record.place),
-        is("event-missing", gone.place),
-        is("event-overdue", open.place),
+        is("block-changed", &"log 1"),
+        is("event-changed", &record.place),
+        is("event-missing", &gone.place),
+        is("event-overdue", &open.place),
     ];
     assert_eq!(log.found(), expected);
 }
@@ -203,7 +205,7 @@ fn a_map_that_has_more_than_the_events_make_of_it_is_named() {
     let invented = operations_of_sealed(ORIGIN, 0, [(SealedEvent { place: place(9, 9), leaf: Hash([9; 32]) }, None)]);
     log.seal(&[first]);
     log.seal_with(&[record], &invented);
-    assert_eq!(log.found(), [is("block-changed", "log 1")]);
+    assert_eq!(log.found(), [is("block-changed", &"log 1")]);
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn nothing_is_said_of_what_follows_a_gap() {
     log.seal(&[record]);
     (log.account, log.report) = seen;
     log.seal(&[next]);
-    assert_eq!(log.found(), [is("block-missing", "log 1")]);
+    assert_eq!(log.found(), [is("block-missing", &"log 1")]);
 }
 
 #[test]
@@ -236,11 +238,11 @@ fn a_signed_log_that_is_not_the_blocks_is_named() {
     log.publish("again", 9, Hash([1; 32]));
     log.publish("another", 9, Hash([2; 32]));
     let expected = [
-        is("block-missing", "log 2"),
-        is("checkpoint-changed", "checkpoint version another"),
-        is("checkpoint-changed", "checkpoint version fork"),
-        is("checkpoint-changed", "checkpoint version inside"),
-        is("checkpoint-unlinked", "checkpoint version back"),
+        is("block-missing", &"log 2"),
+        is("checkpoint-changed", &"checkpoint version another"),
+        is("checkpoint-changed", &"checkpoint version fork"),
+        is("checkpoint-changed", &"checkpoint version inside"),
+        is("checkpoint-unlinked", &"checkpoint version back"),
     ];
     assert_eq!(log.found(), expected);
 }
@@ -253,5 +255,28 @@ fn a_block_that_nobody_signed_is_overdue() {
     log.seal(&[first]);
     log.seal(&[record]);
     log.versions.pop();
-    assert_eq!(log.found(), [is("checkpoint-overdue", "checkpoint")]);
+    assert_eq!(log.found(), [is("checkpoint-overdue", &"checkpoint")]);
+}
+
+#[test]
+fn what_witnesses_have_cosigned_is_a_log_after_a_block() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    log.seal(&[first]);
+    let (_, note) = log.versions[0].clone();
+    let items = [
+        ("cosigned", vec![("size", "2"), ("witnesses", "3")], Some(("note", note.clone()))),
+        ("witness/0a1b2c3d", vec![("size", "2")], Some(("line", "a line".to_owned()))),
+        ("witness/00000000", vec![("size", "1")], Some(("line", "a line".to_owned()))),
+        ("witness/11111111", vec![("size", "2")], None),
+        ("witness/nonsense", vec![("size", "2")], Some(("line", "a line".to_owned()))),
+    ];
+    for (name, numbers, words) in items {
+        let mut item = RawItem::from([("item".to_owned(), Raw::Text(name.to_owned()))]);
+        item.extend(numbers.into_iter().map(|(name, digits)| (name.to_owned(), Raw::Number(digits.to_owned()))));
+        item.extend(words.map(|(name, words)| (name.to_owned(), Raw::Text(words))));
+        sealed::item(&item, &mut log.account, &mut log.report);
+    }
+    let expected = [is("cosigned-changed", &"witness/00000000"), is("cosigned-changed", &"witness/11111111")];
+    assert_eq!((log.report.foreign, log.found()), (1, expected.to_vec()));
 }
