@@ -111,6 +111,8 @@ pub async fn audit(
     while !report.findings.is_empty() {
         number += 1;
         let before = report;
+        // One account at a time: it is large.
+        drop(account);
         (report, account) = run(&round(number)).await?;
         // What is new may be the trace of a write that was under way, or of a change behind the vault's back: one round more tells.
         if number == MAX_ROUNDS || !report.found_more_than(&before) {
