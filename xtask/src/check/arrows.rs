@@ -21,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("chartseal-reactions", SHARED_EDGES),
     ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
     // An operator's tool: it reads the store through infra, and no client and no function links it.
-    ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra"]),
+    ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra", "chartseal-ledger"]),
     ("xtask", &["chartseal-local"]),
 ];
 
