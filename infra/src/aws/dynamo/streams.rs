@@ -137,7 +137,8 @@ impl EventStore for DynamoStore {
         let distinct: Vec<EventRef> = places.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let batches = distinct.chunks(MAX_BATCH).map(|batch| self.fetch_batch(batch.iter().map(place_key).collect()));
         let batches: Vec<_> = batches.collect();
-        let found = stream::iter(batches).buffered(BATCHES_AT_ONCE).try_collect::<Vec<_>>().await?.into_iter().flatten();
+        let found =
+            stream::iter(batches).buffered(BATCHES_AT_ONCE).try_collect::<Vec<_>>().await?.into_iter().flatten();
         let found: BTreeMap<EventRef, StoredEvent> = found.map(|event| (event.at, event)).collect();
         Ok(places.iter().map(|place| found.get(place).cloned()).collect())
     }

@@ -1,7 +1,8 @@
 //! The vault begins, hospitals arrive, and one of them leaves.
 
 use chartseal_events::command::{
-    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::wire::{Accepted, Health, ProviderProfile, Registered};
