@@ -2,6 +2,7 @@
 
 mod check;
 mod naive;
+mod reading;
 mod rebuilding;
 mod refusals;
 mod simulation;
