@@ -191,7 +191,7 @@ fn lists_hold_what_is_ones_own(cast: &Cast<'_>) {
     assert_eq!(requests(Caller::Auditor), requests(Caller::Operator));
 }
 
-/// Who looks at a provider sees its contact person only if it is its own, or as an operator or auditor.
+/// Who looks at a provider sees its contact person only if it is its own, or as an operator.
 fn contacts_are_shown_to_few(cast: &Cast<'_>) {
     let shown = |caller| {
         let path = format!("/providers/{}", cast.id(On::OwnersProfile));
@@ -199,5 +199,5 @@ fn contacts_are_shown_to_few(cast: &Cast<'_>) {
         profile.private.contains_key("name")
     };
     let shown = [Caller::Owner, Caller::Operator, Caller::Auditor, Caller::Stranger, Caller::Grantee].map(shown);
-    assert_eq!(shown, [true, true, true, false, false]);
+    assert_eq!(shown, [true, true, false, false, false]);
 }
