@@ -22,7 +22,6 @@ pub type Answered = Result<Value, Failure>;
 
 /// Runs a command.
 pub fn run(options: Options, output: &Output) -> Answered {
-    let json = options.globals.json;
     let session = Session::new(options.globals);
     match options.command {
         Group::Wallet(command) => wallet::run(&command, &session, output),
@@ -34,7 +33,7 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Ledger(command) => ledger::run(&command, &session, output),
         Group::Receipt(command) => ledger::receipts(&command, &session, output),
         Group::Verify(arguments) => ledger::verify(&arguments, output),
-        Group::Audit(arguments) => audit::run(&arguments, json),
+        Group::Audit(arguments) => audit::run(&arguments, &session, output),
         Group::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "chartseal", &mut script);

@@ -5,6 +5,7 @@ mod naive;
 mod reading;
 mod rebuilding;
 mod refusals;
+mod replayed;
 mod simulation;
 mod story;
 mod streams;
