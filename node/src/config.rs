@@ -69,7 +69,8 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self, FileError> {
         let path = folder.join(FILE);
         let failed = |what: &'static str| FileError::of(&path)(std::io::Error::other(what));
-        let bytes = durable::read(&path, MAX_CONFIG_BYTES)?.ok_or_else(|| failed("there is no node here: `init` makes one"))?;
+        let bytes =
+            durable::read(&path, MAX_CONFIG_BYTES)?.ok_or_else(|| failed("there is no node here: `init` makes one"))?;
         let file: ConfigFile = serde_json::from_slice(&bytes).map_err(|_| failed("not a node's configuration"))?;
         let log: VerifierKey = file.log.parse().map_err(|_| failed("the log's key is none"))?;
         let of_vault = log.name() == file.vault.origin;

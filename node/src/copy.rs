@@ -231,7 +231,9 @@ impl LogCopy {
                 bytes.extend(self.files.hashes(tile.level(), tile.index() << TILE_HEIGHT, tile.width().into())?);
             }
             let edge = Edge::from_bytes(&bytes).map_err(|_| damaged())?;
-            if last.height() + 1 != to.blocks {
+            // A seal is the log's last leaf.
+            let leaf = self.files.hashes(0, to.size.saturating_sub(1), 1)?;
+            if last.height() + 1 != to.blocks || leaf != last.leaf_hash().0 {
                 return Err(damaged());
             }
             (self.chain, self.edge) = (Chain::resume(last, edge.frontier()).map_err(|_| damaged())?, edge);

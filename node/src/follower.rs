@@ -26,7 +26,7 @@ const STALE_CACHE: Duration = Duration::from_secs(5);
 /// Looks that follow one another at somebody's wish are at least so far apart.
 const FASTEST_LOOKS: Duration = Duration::from_millis(100);
 /// The longest pause after failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Why a look came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +121,11 @@ impl<'a, S: Source> Follower<'a, S> {
         }
         let verified = self.node.copy().verified_size();
         let Some(bytes) = self.source.checkpoint()? else {
-            return if verified == 0 { Ok(()) } else { Err(trouble("rolled-back", "the vault shows no checkpoint any more")) };
+            return if verified == 0 {
+                Ok(())
+            } else {
+                Err(trouble("rolled-back", "the vault shows no checkpoint any more"))
+            };
         };
         let (note, checkpoint) = self.signed(&bytes)?;
         self.node.saw(checkpoint.size());
@@ -226,10 +230,14 @@ impl<'a, S: Source> Follower<'a, S> {
                 }
                 bodies.extend(answer.bodies);
             }
-            let changed = bodies.iter().zip(&leaves).position(|(body, leaf)| event::leaf_hash(body.as_bytes()) != *leaf);
+            let changed =
+                bodies.iter().zip(&leaves).position(|(body, leaf)| event::leaf_hash(body.as_bytes()) != *leaf);
             if let Some(position) = changed {
                 let index = seal.first_index() + position as u64;
-                return Err(trouble("leaf", format!("block {height}, index {index}: the event is not the one that was sealed")));
+                return Err(trouble(
+                    "leaf",
+                    format!("block {height}, index {index}: the event is not the one that was sealed"),
+                ));
             }
             match content.judge(&seal, &leaves, bodies) {
                 Ok(()) => {}
@@ -246,13 +254,15 @@ impl<'a, S: Source> Follower<'a, S> {
         let (size, root) = (checkpoint.size(), checkpoint.root());
         let before = self.node.copy().verified_size();
         // A copy that is fetched anew must come to what this witness has cosigned.
-        let cosigned = self.node.witness().and_then(|witness| Some((witness.checkpoint()?.clone(), witness.note()?.clone())));
+        let cosigned =
+            self.node.witness().and_then(|witness| Some((witness.checkpoint()?.clone(), witness.note()?.clone())));
         let mut copy = self.node.copy();
         if let Some((last, own)) = cosigned.filter(|(last, _)| last.size() <= size)
             && copy.root_at(last.size())? != Some(last.root())
         {
             drop(copy);
-            let what = format!("the log's tree of {size} leaves does not begin with the {} that were cosigned", last.size());
+            let what =
+                format!("the log's tree of {size} leaves does not begin with the {} that were cosigned", last.size());
             return Err(self.node.found(Finding::fork(what, &own.to_string(), &note.to_string())).into());
         }
         copy.confirm(checkpoint, note)?;

@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "what is unwrapped cannot fail, and says why where it stands")]
 
+pub mod begin;
 mod clock;
 pub mod config;
 pub mod content;

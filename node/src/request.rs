@@ -54,8 +54,7 @@ impl AddCheckpoint {
         let text = std::str::from_utf8(body).map_err(|_| RequestError::Characters)?;
         let (first, mut rest) = text.split_once('\n').ok_or(RequestError::Old)?;
         let digits = first.strip_prefix("old ").ok_or(RequestError::Old)?;
-        let old_size =
-            digits.parse::<u64>().ok().filter(|size| size.to_string() == digits).ok_or(RequestError::Old)?;
+        let old_size = digits.parse::<u64>().ok().filter(|size| size.to_string() == digits).ok_or(RequestError::Old)?;
         let mut hashes = Vec::new();
         loop {
             let (line, after) = rest.split_once('\n').ok_or(RequestError::Proof)?;

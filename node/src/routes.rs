@@ -51,19 +51,21 @@ pub enum Asked {
 
 impl Asked {
     /// What a method and path ask for, or the answer that it is nothing.
-    pub fn of(method: &Method, path: &str) -> Result<Self, Answer> {
+    pub fn of(method: &Method, path: &str) -> Result<Self, Box<Answer>> {
         let (asked, allowed) = match path {
             "/add-checkpoint" => (Self::AddCheckpoint, "POST"),
             "/checkpoint" => (Self::Checkpoint, "GET, HEAD"),
             "/status" => (Self::Status, "GET, HEAD"),
             _ if path.starts_with("/tile/") => {
-                let address = path[1..].parse().map_err(|_| refused_body(400, "not the path of a tile"))?;
+                let address = path[1..].parse().map_err(|_| Box::new(refused_body(400, "not the path of a tile")))?;
                 (Self::Tile(address), "GET, HEAD")
             }
             _ => {
-                let digits = path.strip_prefix("/blocks/").ok_or_else(|| refused_body(404, "there is nothing here"))?;
+                let digits = path
+                    .strip_prefix("/blocks/")
+                    .ok_or_else(|| Box::new(refused_body(404, "there is nothing here")))?;
                 let height = digits.parse::<u64>().ok().filter(|height| height.to_string() == digits);
-                (Self::Block(height.ok_or_else(|| refused_body(400, "not a block's height"))?), "GET, HEAD")
+                (Self::Block(height.ok_or_else(|| Box::new(refused_body(400, "not a block's height")))?), "GET, HEAD")
             }
         };
         if allowed.split(", ").any(|allowed| allowed == method.as_str()) {
@@ -71,7 +73,7 @@ impl Asked {
         }
         let mut answer = refused_body(405, "not with this method");
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-        Err(answer)
+        Err(Box::new(answer))
     }
 }
 
@@ -79,7 +81,9 @@ impl Asked {
 pub fn answer(asked: &Asked, body: &[u8], node: &Node, follow_timeout: Duration) -> Answer {
     let found = match asked {
         Asked::AddCheckpoint => return of_reply(submission::add_checkpoint(node, body, follow_timeout)),
-        Asked::Checkpoint => Ok(node.checkpoint().map(|note| answer_of(200, TEXT, note, &[(CACHE_CONTROL, "no-cache")]))),
+        Asked::Checkpoint => {
+            Ok(node.checkpoint().map(|note| answer_of(200, TEXT, note, &[(CACHE_CONTROL, "no-cache")])))
+        }
         Asked::Status => Ok(Some(answer_of(200, JSON, format!("{}\n", node.status()), &[(CACHE_CONTROL, "no-store")]))),
         Asked::Tile(address) => tile(node, *address),
         Asked::Block(height) => block(node, *height),
@@ -115,9 +119,10 @@ fn of_reply(reply: Reply) -> Answer {
         Reply::Malformed(what) | Reply::Proof(what) => refused_body(status, &what),
         Reply::NotSigned => refused_body(status, "the log's key has not signed this"),
         Reply::UnknownLog => refused_body(status, "this node cosigns no such log"),
-        Reply::Unsound(code) => {
-            refused_body(status, &format!("the log was found to be unsound ({code}), and is not cosigned any more: see /status"))
-        }
+        Reply::Unsound(code) => refused_body(
+            status,
+            &format!("the log was found to be unsound ({code}), and is not cosigned any more: see /status"),
+        ),
         Reply::Later(what) => answer_of(status, TEXT, format!("{what}\n"), &[(RETRY_AFTER, RETRY_AFTER_S)]),
     }
 }

@@ -148,13 +148,15 @@ async fn answer(
     let (head, body) = request.into_parts();
     let asked = match Asked::of(&head.method, head.uri.path()) {
         Ok(asked) => asked,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(*refused),
     };
     let mut bytes = Bytes::new();
     if asked == Asked::AddCheckpoint {
         match timeout(BODY_TIMEOUT, Limited::new(body, MAX_REQUEST_BYTES).collect()).await {
             Ok(Ok(collected)) => bytes = collected.to_bytes(),
-            Ok(Err(_)) => return Ok(routes::refused_body(413, "the body is longer than any such request, or broke off")),
+            Ok(Err(_)) => {
+                return Ok(routes::refused_body(413, "the body is longer than any such request, or broke off"));
+            }
             Err(_) => return Ok(routes::refused_body(408, "the body did not come in time")),
         }
     }

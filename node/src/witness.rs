@@ -197,7 +197,8 @@ impl Witness {
 
     /// The note with the log's line alone: strangers' lines are not kept.
     fn of_two(&self, note: &Note) -> Note {
-        let lines = note.signatures().iter().filter(|line| line.name() == self.log.name() && line.id() == self.log.id());
+        let lines =
+            note.signatures().iter().filter(|line| line.name() == self.log.name() && line.id() == self.log.id());
         let text = lines.fold(format!("{}\n", note.text()), |text, line| format!("{text}{line}\n"));
         // Unwrap safety: a part of what was a note, with the log's line in it.
         Note::parse(text.as_bytes()).unwrap()

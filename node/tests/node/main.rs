@@ -1,0 +1,9 @@
+//! The node against a vault that lies, crashes and races: what it cosigns, what it refuses, what it shows.
+
+mod double;
+mod first;
+mod follows;
+mod killed;
+mod process;
+mod protocol;
+mod vectors;
