@@ -156,15 +156,25 @@ impl<'a, S: Source> Follower<'a, S> {
             if followed.size >= checkpoint.size() {
                 break;
             }
-            let block = self.source.block(followed.blocks)?;
+            let block = match self.source.block(followed.blocks) {
+                Err(error @ SourceError::Missing(_)) => {
+                    return Err(self.differs(note, checkpoint, "withheld", error.to_string()));
+                }
+                block => block?,
+            };
             let seal = from_base64url(&block.seal).ok().and_then(|bytes| Seal::from_bytes(&bytes).ok());
             let Some(seal) = seal else {
-                return Err(self.differs(note, checkpoint, format!("block {}: its seal is none", followed.blocks)));
+                return Err(self.differs(
+                    note,
+                    checkpoint,
+                    "chain",
+                    format!("block {}: its seal is none", followed.blocks),
+                ));
             };
             let outcome = self.node.copy().follow(&seal, &block.leaves);
             if let Err(error) = outcome {
                 return match error {
-                    CopyError::Block { .. } => Err(self.differs(note, checkpoint, error.to_string())),
+                    CopyError::Block { .. } => Err(self.differs(note, checkpoint, "chain", error.to_string())),
                     other => Err(other.into()),
                 };
             }
@@ -181,12 +191,17 @@ impl<'a, S: Source> Follower<'a, S> {
         if root == checkpoint.root() {
             return Ok(());
         }
-        Err(self.differs(note, checkpoint, format!("the blocks lead to another root of {} leaves", followed.size)))
+        Err(self.differs(
+            note,
+            checkpoint,
+            "chain",
+            format!("the blocks lead to another root of {} leaves", followed.size),
+        ))
     }
 
     /// The blocks do not lead to what was signed. If the signed tree has another beginning than the one that was signed before, the log has forked, and its
     /// tiles show that to anybody. Otherwise what came over the wire is wrong.
-    fn differs(&self, note: &Note, checkpoint: &Checkpoint, what: String) -> LookError {
+    fn differs(&self, note: &Note, checkpoint: &Checkpoint, code: &'static str, what: String) -> LookError {
         let verified = {
             let mut copy = self.node.copy();
             if let Err(error) = copy.forget_unverified() {
@@ -194,12 +209,12 @@ impl<'a, S: Source> Follower<'a, S> {
             }
             copy.verified().cloned()
         };
-        let Some(verified) = verified else { return trouble("chain", what) };
+        let Some(verified) = verified else { return trouble(code, what) };
         let (old_size, size) = (verified.extent.size, checkpoint.size());
         let tiles = tiles_for(&consistency::spans(old_size, size), size);
         let fetched: Result<Vec<_>, _> =
             tiles.into_iter().map(|address| self.source.tile(address).map(|bytes| (address, bytes))).collect();
-        let Ok(fetched) = fetched else { return trouble("chain", what) };
+        let Ok(fetched) = fetched else { return trouble(code, what) };
         let shown = VerifiedTiles::new(size, checkpoint.root(), fetched)
             .ok()
             .and_then(|tiles| consistency::prove(old_size, size, &tiles).ok())
@@ -209,7 +224,7 @@ impl<'a, S: Source> Follower<'a, S> {
             let finding = Finding::fork(what, &verified.note.to_string(), &note.to_string());
             return self.node.found(finding).into();
         }
-        trouble("chain", what)
+        trouble(code, what)
     }
 
     /// What the events of the new blocks say.

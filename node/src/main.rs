@@ -22,7 +22,7 @@ use chartseal_node::server::Server;
 use chartseal_node::source::VaultSource;
 use chartseal_node::witness::{StateError, Witness};
 use clap::Parser as _;
-use options::{FirstContact, KindCommand, MirrorCommand, Options, Run, Secrets, WitnessCommand};
+use options::{FirstContact, KindCommand, MirrorCommand, Options, Secrets, Service, WitnessCommand};
 use zeroize::Zeroizing;
 
 /// Longest passphrase.
@@ -94,7 +94,7 @@ fn said(config: &Config, first: &FirstContact) {
     }
 }
 
-fn serve(run: &Run, secrets: &Secrets, kind: Kind) -> Result<(), Failed> {
+fn serve(run: &Service, secrets: &Secrets, kind: Kind) -> Result<(), Failed> {
     let config = Config::load(&run.folder)?;
     if config.kind != kind {
         return Err(format!("{} holds another kind of node", run.folder.display()).into());
@@ -133,7 +133,7 @@ fn serve(run: &Run, secrets: &Secrets, kind: Kind) -> Result<(), Failed> {
     Ok(server.run(&node, Duration::from_millis(run.follow_timeout_ms))?)
 }
 
-fn reader(run: &Run, secrets: &Secrets, config: &Config) -> Result<Client, Failed> {
+fn reader(run: &Service, secrets: &Secrets, config: &Config) -> Result<Client, Failed> {
     let wallet = run.wallet.as_deref().ok_or("this node reads events: say --wallet FILE")?;
     let file = WalletFile::read(wallet)?;
     let passphrase_file = secrets.wallet_passphrase_file.as_deref().or(secrets.passphrase_file.as_deref());

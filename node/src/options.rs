@@ -51,7 +51,7 @@ pub enum WitnessCommand {
     )]
     Run {
         #[command(flatten)]
-        run: Run,
+        run: Service,
         #[command(flatten)]
         secrets: Secrets,
     },
@@ -72,7 +72,7 @@ pub enum MirrorCommand {
     #[command(after_help = "Example:\n  chartseal mirror run /var/lib/mirror --listen 127.0.0.1:8301")]
     Run {
         #[command(flatten)]
-        run: Run,
+        run: Service,
         #[command(flatten)]
         secrets: Secrets,
     },
@@ -99,7 +99,7 @@ pub struct FirstContact {
 
 /// How the node works.
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct Service {
     /// The folder that `init` has made.
     pub folder: PathBuf,
     /// Where to listen. Put a proxy with TLS before it.

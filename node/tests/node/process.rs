@@ -95,7 +95,10 @@ impl Running {
 
     pub fn start_as(kind: &str, folder: &Path, arguments: &[&str]) -> Self {
         let mut command = program();
-        command.args([kind, "run"]).arg(folder).args(["--listen", "127.0.0.1:0", "--poll-s", "1"]).args(arguments);
+        command.args([kind, "run"]).arg(folder).args(["--listen", "127.0.0.1:0"]).args(arguments);
+        if !arguments.contains(&"--poll-s") {
+            command.args(["--poll-s", "1"]);
+        }
         let mut child = command.spawn().expect("started");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut seen = String::new();
