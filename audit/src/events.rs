@@ -205,7 +205,7 @@ async fn check_decision(
         };
         seen.push(history);
     }
-    let decided = view_at(event, before, seen).and_then(|view| rerun(event, &view, origin));
+    let decided = view_at(event, before.clone(), seen).and_then(|view| rerun(event, &view, origin).map(drop));
     let Err(error) = decided else { return Ok(true) };
     let flaw = match error {
         chartseal_events::evidence::Unsound::OtherOutcome(_) => Flaw::Undue,

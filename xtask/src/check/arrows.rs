@@ -13,13 +13,14 @@ use crate::process::{Failure, cargo, quiet};
 const EDGES: &[(&str, &[&str])] = &[
     ("chartseal-events", &[]),
     ("chartseal-ledger", &["chartseal-events"]),
+    ("chartseal-replay", &["chartseal-events", "chartseal-ledger"]),
     ("chartseal-envelope", &[]),
     ("chartseal-interop", &["chartseal-envelope", "chartseal-local"]),
     ("chartseal-infra", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
     ("chartseal-local", &[]),
     ("chartseal-http", SHARED_EDGES),
     ("chartseal-reactions", SHARED_EDGES),
-    ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
+    ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-envelope"]),
     // An operator's tool: it reads the store through infra, and no client and no function links it.
     ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra"]),
     // A witness or mirror: a client that stays. Nothing links it.
@@ -39,8 +40,8 @@ const ABOVE_FUNCTIONS: &[&str] = &["chartseal-openapi"];
 /// Tests drive everything. Nothing links them.
 const TESTS: &[&str] = &["chartseal-tests", "chartseal-budgets", "chartseal-panics"];
 
-/// Pure: no async, no clock, no network, no AWS types.
-const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-envelope"];
+/// Pure: no async, no clock, no network, no AWS types. The replay keeps files, and is as pure otherwise.
+const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-envelope"];
 
 /// What a pure crate never links, however deep.
 const IMPURE: &[&str] = &["tokio", "async-std", "hyper", "reqwest", "ureq", "mio"];
@@ -256,13 +257,15 @@ mod tests {
             ("chartseal-http", "lambda_http", None),
             ("chartseal-http", "chartseal-http", Some("dev")),
             ("chartseal-openapi", "chartseal-records", None),
+            ("chartseal-replay", "chartseal-ledger", None),
+            ("chartseal-cli", "chartseal-replay", None),
             ("chartseal-cli", "chartseal-envelope", None),
             ("chartseal-cli", "ureq", None),
             ("chartseal-audit", "chartseal-infra", None),
             ("chartseal-tests", "chartseal-infra", Some("dev")),
             ("xtask", "chartseal-local", None),
         ];
-        assert_eq!(graph(&links).judge(), (11, Vec::new()));
+        assert_eq!(graph(&links).judge(), (13, Vec::new()));
     }
 
     #[test]
@@ -270,6 +273,8 @@ mod tests {
         for (from, to) in [
             ("chartseal-events", "chartseal-ledger"),
             ("chartseal-envelope", "chartseal-infra"),
+            ("chartseal-ledger", "chartseal-replay"),
+            ("chartseal-replay", "chartseal-infra"),
             ("chartseal-cli", "chartseal-local"),
             ("chartseal-cli", "chartseal-audit"),
             ("chartseal-records", "chartseal-audit"),
