@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use chartseal_events::encoding::from_base64url;
-use chartseal_events::event;
+use chartseal_events::{Hash, event};
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::note::Note;
 use chartseal_ledger::policy::Policy;
@@ -14,7 +14,7 @@ use chartseal_ledger::seal::Seal;
 use chartseal_ledger::tile::{VerifiedTiles, tiles_for};
 use chartseal_ledger::tree::{ProofError, consistency};
 
-use crate::content::{Content, ContentError};
+use crate::content::{Content, ContentError, Feed};
 use crate::copy::CopyError;
 use crate::finding::Finding;
 use crate::journal::{self, Level};
@@ -139,7 +139,7 @@ impl<'a, S: Source> Follower<'a, S> {
             return Ok(());
         }
         self.follow(&note, &checkpoint)?;
-        self.judge(&note, &checkpoint)?;
+        self.judge(&note)?;
         self.confirm(note, checkpoint, began)
     }
 
@@ -228,41 +228,18 @@ impl<'a, S: Source> Follower<'a, S> {
     }
 
     /// What the events of the new blocks say.
-    fn judge(&mut self, note: &Note, checkpoint: &Checkpoint) -> Result<(), LookError> {
+    fn judge(&mut self, note: &Note) -> Result<(), LookError> {
         let Some(content) = &mut self.content else { return Ok(()) };
-        let blocks = self.node.copy().followed().blocks;
-        while content.blocks() < blocks {
-            let height = content.blocks();
-            let Some((seal, leaves)) = self.node.copy().followed_block(height)? else { break };
-            let mut bodies: Vec<String> = Vec::with_capacity(leaves.len());
-            while bodies.len() < leaves.len() {
-                // Unwrap safety: a block has at most 2,000 events.
-                let first = u32::try_from(bodies.len()).unwrap();
-                let answer = self.source.events(height, first)?;
-                let fits = answer.height == height && answer.first == first && !answer.bodies.is_empty();
-                if !fits || bodies.len() + answer.bodies.len() > leaves.len() {
-                    return Err(trouble("bodies", format!("block {height}: other events than it has were shown")));
-                }
-                bodies.extend(answer.bodies);
+        let feed = Followed { node: self.node, source: &self.source };
+        match content.judge(note, &feed) {
+            Ok(()) => Ok(()),
+            Err(ContentError::Unsound { code, what, other }) => {
+                let evidence = other.into_iter().chain([note.to_string()]).collect();
+                Err(self.node.found(Finding::new(&code, what, evidence)).into())
             }
-            let changed =
-                bodies.iter().zip(&leaves).position(|(body, leaf)| event::leaf_hash(body.as_bytes()) != *leaf);
-            if let Some(position) = changed {
-                let index = seal.first_index() + position as u64;
-                return Err(trouble(
-                    "leaf",
-                    format!("block {height}, index {index}: the event is not the one that was sealed"),
-                ));
-            }
-            match content.judge(&seal, &leaves, bodies) {
-                Ok(()) => {}
-                Err(ContentError::Unsound { code, what }) => {
-                    return Err(self.node.found(Finding::new(&code, what, vec![note.to_string()])).into());
-                }
-                Err(error @ ContentError::Storage(_)) => return Err(LookError::Content(error.to_string())),
-            }
+            Err(ContentError::Feed(error)) => Err(error),
+            Err(error @ ContentError::Storage(_)) => Err(LookError::Content(error.to_string())),
         }
-        content.confirm(checkpoint, note).map_err(|error| LookError::Content(error.to_string()))
     }
 
     fn confirm(&mut self, note: Note, checkpoint: Checkpoint, began: Instant) -> Result<(), LookError> {
@@ -295,5 +272,38 @@ impl<'a, S: Source> Follower<'a, S> {
         ];
         journal::line(Level::Info, "verified", fields);
         Ok(())
+    }
+}
+
+/// Blocks that were followed, and their events, held to their leaf hashes.
+struct Followed<'a, S> {
+    node: &'a Node,
+    source: &'a S,
+}
+
+impl<S: Source> Feed for Followed<'_, S> {
+    fn block(&self, height: u64) -> Result<Option<(Seal, Vec<Hash>)>, LookError> {
+        Ok(self.node.copy().followed_block(height)?)
+    }
+
+    fn bodies(&self, height: u64) -> Result<Vec<String>, LookError> {
+        let missing = || trouble("copy", format!("the copy has no block {height}"));
+        let (seal, leaves) = self.block(height)?.ok_or_else(missing)?;
+        let mut bodies: Vec<String> = Vec::with_capacity(leaves.len());
+        while bodies.len() < leaves.len() {
+            // Unwrap safety: a block has at most 2,000 events.
+            let first = u32::try_from(bodies.len()).unwrap();
+            let answer = self.source.events(height, first)?;
+            let fits = answer.height == height && answer.first == first && !answer.bodies.is_empty();
+            if !fits || bodies.len() + answer.bodies.len() > leaves.len() {
+                return Err(trouble("bodies", format!("block {height}: other events than it has were shown")));
+            }
+            bodies.extend(answer.bodies);
+        }
+        let changed = bodies.iter().zip(&leaves).position(|(body, leaf)| event::leaf_hash(body.as_bytes()) != *leaf);
+        let Some(position) = changed else { return Ok(bodies) };
+        let index = seal.first_index() + position as u64;
+        let what = format!("block {height}, index {index}: the event is not the one that was sealed");
+        Err(trouble("leaf", what))
     }
 }

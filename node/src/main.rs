@@ -12,6 +12,7 @@ use std::time::Duration;
 use chartseal_cli::{Client, Exit, Passphrase, Vault, VaultPin, WalletFile};
 use chartseal_node::begin::{BeginError, Beginning};
 use chartseal_node::config::{Config, Kind, Mode};
+use chartseal_node::content::{Content, Replayed};
 use chartseal_node::copy::LogCopy;
 use chartseal_node::durable;
 use chartseal_node::follower::Follower;
@@ -107,9 +108,12 @@ fn serve(run: &Service, secrets: &Secrets, kind: Kind) -> Result<(), Failed> {
         }
         Kind::Mirror => None,
     };
-    let source = match config.mode {
-        Mode::HashesOnly => VaultSource::hashes(Vault::new(config.vault.clone())?),
-        Mode::Full => VaultSource::full(reader(run, secrets, &config)?),
+    let (source, content): (_, Option<Box<dyn Content>>) = match config.mode {
+        Mode::HashesOnly => (VaultSource::hashes(Vault::new(config.vault.clone())?), None),
+        Mode::Full => {
+            let judge = Replayed::open(&run.folder.join("events"), &config.log, config.vault.genesis)?;
+            (VaultSource::full(reader(run, secrets, &config)?), Some(Box::new(judge)))
+        }
     };
     let copy = LogCopy::open(&run.folder.join("copy"))?;
     let server = Server::bind(run.listen)?;
@@ -128,7 +132,7 @@ fn serve(run: &Service, secrets: &Secrets, kind: Kind) -> Result<(), Failed> {
     // Not waited for at the end: it may be in a call to the vault, and whatever it writes is whole or not there.
     std::thread::Builder::new()
         .name("follower".to_owned())
-        .spawn(move || Follower::new(&following, source, None).run(poll))?;
+        .spawn(move || Follower::new(&following, source, content).run(poll))?;
     journal::line(Level::Info, "listening", fields);
     Ok(server.run(&node, Duration::from_millis(run.follow_timeout_ms))?)
 }

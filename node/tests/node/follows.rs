@@ -4,12 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use chartseal_events::Hash;
-use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::note::Note;
-use chartseal_ledger::seal::{MapState, Seal};
+use chartseal_ledger::seal::MapState;
 use chartseal_ledger::tile::{TileAddress, VerifiedTiles, partial_tiles};
 use chartseal_node::config::{Kind, Mode};
-use chartseal_node::content::{Content, ContentError};
+use chartseal_node::content::{Content, ContentError, Feed};
 use chartseal_node::copy::LogCopy;
 use chartseal_node::finding::Finding;
 use chartseal_node::follower::{Follower, LookError};
@@ -25,20 +24,15 @@ use crate::double::{Log, Vault, config};
 struct Judge(u64);
 
 impl Content for Judge {
-    fn blocks(&self) -> u64 {
-        self.0
-    }
-
-    fn judge(&mut self, seal: &Seal, leaves: &[Hash], bodies: Vec<String>) -> Result<(), ContentError> {
-        assert_eq!(leaves.len(), bodies.len());
-        if seal.map().root == Hash::ZERO {
-            return Err(ContentError::Unsound { code: "map".into(), what: format!("map in block {}", seal.height()) });
+    fn judge(&mut self, _: &Note, feed: &dyn Feed) -> Result<(), ContentError> {
+        while let Some((seal, leaves)) = feed.block(self.0)? {
+            assert_eq!(leaves.len(), feed.bodies(self.0)?.len());
+            if seal.map().root == Hash::ZERO {
+                let what = format!("map in block {}", seal.height());
+                return Err(ContentError::Unsound { code: "map".into(), what, other: None });
+            }
+            self.0 += 1;
         }
-        self.0 += 1;
-        Ok(())
-    }
-
-    fn confirm(&mut self, _: &Checkpoint, _: &Note) -> Result<(), ContentError> {
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod double;
 mod first;
 mod follows;
+mod full;
 mod killed;
 mod process;
 mod protocol;

@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // An operator's tool: it reads the store through infra, and no client and no function links it.
     ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra"]),
     // A witness or mirror: a client that stays. Nothing links it.
-    ("chartseal-node", &["chartseal-events", "chartseal-ledger", "chartseal-cli"]),
+    ("chartseal-node", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-cli"]),
     ("xtask", &["chartseal-local"]),
 ];
 
