@@ -3,6 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `POST /add-checkpoint` | [`crate::submission`] |
+//! | `GET /<origin hash>/checkpoint` | the checkpoint that this witness has cosigned last, with the log's line and its own (c2sp.org/tlog-witness, "Monitor Retrieval Mechanism"); 404 before the first one |
 //! | `GET /checkpoint` | the newest verified checkpoint; 404 before the first one |
 //! | `GET /tile/<level>/<index>[.p/<width>]` | a tile of it |
 //! | `GET /blocks/<height>` | a block's seal and leaf hashes, as the vault shows it |
@@ -11,6 +12,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chartseal_events::Hash;
 use chartseal_events::encoding::base64url;
 use chartseal_events::wire::LedgerBlock;
 use chartseal_ledger::tile::TileAddress;
@@ -39,7 +41,9 @@ pub type Answer = Response<Full<Bytes>>;
 pub enum Asked {
     /// That a checkpoint be cosigned.
     AddCheckpoint,
-    /// The checkpoint.
+    /// The checkpoint that was cosigned last, of the log whose origin has this hash.
+    Cosigned(Hash),
+    /// The checkpoint that was verified last.
     Checkpoint,
     /// A tile.
     Tile(TileAddress),
@@ -59,6 +63,10 @@ impl Asked {
             _ if path.starts_with("/tile/") => {
                 let address = path[1..].parse().map_err(|_| Box::new(refused_body(400, "not the path of a tile")))?;
                 (Self::Tile(address), "GET, HEAD")
+            }
+            _ if path.ends_with("/checkpoint") => {
+                let hash = path[1..].strip_suffix("/checkpoint").and_then(|hex| hex.parse().ok());
+                (Self::Cosigned(hash.ok_or_else(|| Box::new(refused_body(404, "there is nothing here")))?), "GET, HEAD")
             }
             _ => {
                 let digits = path
@@ -84,6 +92,7 @@ pub fn answer(asked: &Asked, body: &[u8], node: &Node, follow_timeout: Duration)
         Asked::Checkpoint => {
             Ok(node.checkpoint().map(|note| answer_of(200, TEXT, note, &[(CACHE_CONTROL, "no-cache")])))
         }
+        Asked::Cosigned(origin) => Ok(cosigned(node, *origin)),
         Asked::Status => Ok(Some(answer_of(200, JSON, format!("{}\n", node.status()), &[(CACHE_CONTROL, "no-store")]))),
         Asked::Tile(address) => tile(node, *address),
         Asked::Block(height) => block(node, *height),
@@ -96,6 +105,14 @@ pub fn answer(asked: &Asked, body: &[u8], node: &Node, follow_timeout: Duration)
             refused_body(500, "the copy cannot be read")
         }
     }
+}
+
+fn cosigned(node: &Node, origin: Hash) -> Option<Answer> {
+    if Hash::of(&[node.log().name().as_bytes()]) != origin {
+        return None;
+    }
+    let note = node.witness()?.note()?.to_string();
+    Some(answer_of(200, TEXT, note, &[(CACHE_CONTROL, "no-cache")]))
 }
 
 fn tile(node: &Node, address: TileAddress) -> Result<Option<Answer>, CopyError> {

@@ -1,12 +1,14 @@
 //! `add-checkpoint`: the order of c2sp.org/tlog-witness' checks, and the one that it does not know: that this node's own copy is verified up to there.
 //!
+//! The text is the one of July 2026. Version 1.0.0 has 409 where the size is the same and the root another, and says nothing of a size of 0.
+//!
 //! | status | when |
 //! |---|---|
 //! | 400 | the body is none, or the old size is larger than the checkpoint's |
 //! | 404 | another origin than the log's; or the node is a mirror |
 //! | 403 | the log's key has not signed |
-//! | 409 | the old size is not the one that was cosigned last, which is the body (`text/x.tlog.size`); or the same size has another root |
-//! | 422 | the consistency proof does not verify |
+//! | 409 | the old size is not the one that was cosigned last, which is the body (`text/x.tlog.size`) |
+//! | 422 | the consistency proof does not verify; the same size has another root; a size of 0 has another root than the empty tree's |
 //! | 410 | the log was found to be unsound, for ever: see `/status` (not of C2SP's) |
 //! | 503 | the copy is not verified up to there yet, or the vault is in trouble: `Retry-After` (not of C2SP's) |
 //! | 200 | the cosignature's line |
@@ -14,7 +16,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chartseal_ledger::checkpoint::Checkpoint;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chartseal_ledger::checkpoint::{Checkpoint, CheckpointError};
 
 use crate::clock;
 use crate::journal::{self, Level};
@@ -68,8 +72,8 @@ impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::OldSize => Self::Malformed(refusal.to_string()),
-            Refusal::Size { size } | Refusal::Root { size } => Self::Conflict(size),
-            Refusal::Proof(_) => Self::Proof(refusal.to_string()),
+            Refusal::Size { size } => Self::Conflict(size),
+            Refusal::Root { .. } | Refusal::Proof(_) => Self::Proof(refusal.to_string()),
         }
     }
 }
@@ -108,8 +112,15 @@ fn answer(node: &Node, body: &[u8], follow_timeout: Duration) -> Result<Reply, R
     if request.note.text().lines().next() != Some(node.log().name()) {
         return Err(Reply::UnknownLog);
     }
-    let checkpoint = Checkpoint::parse(request.note.text()).map_err(|error| Reply::Malformed(error.to_string()))?;
-    if !matches!(request.note.signed_by(node.log()), Ok(Some(_))) {
+    let checkpoint = Checkpoint::parse(request.note.text());
+    let is_signed = matches!(request.note.signed_by(node.log()), Ok(Some(_)));
+    let checkpoint = checkpoint.map_err(|error| match error {
+        CheckpointError::Root if is_signed && is_of_empty_tree(request.note.text()) => {
+            of_wrong_empty_tree(node, &request)
+        }
+        other => Reply::Malformed(other.to_string()),
+    })?;
+    if !is_signed {
         return Err(Reply::NotSigned);
     }
     // 2. What was signed may be evidence, whatever becomes of the request.
@@ -132,6 +143,23 @@ fn answer(node: &Node, body: &[u8], follow_timeout: Duration) -> Result<Reply, R
             journal::line(Level::Error, "not cosigned", [("error", error.to_string().into())]);
             Err(Reply::Later(error.to_string()))
         }
+    }
+}
+
+/// Whether it says a size of 0 and a root, although not the right one.
+fn is_of_empty_tree(text: &str) -> bool {
+    let mut lines = text.lines().skip(1);
+    let is_root = |line: &str| STANDARD.decode(line).is_ok_and(|bytes| bytes.len() == 32);
+    lines.next() == Some("0") && lines.next().is_some_and(is_root)
+}
+
+/// The order of the specification also there: the old size comes first.
+fn of_wrong_empty_tree(node: &Node, request: &AddCheckpoint) -> Reply {
+    let size = node.witness().map_or(0, |witness| witness.size());
+    match request.old_size {
+        0 if size == 0 => Reply::Proof(CheckpointError::Root.to_string()),
+        0 => Refusal::Size { size }.into(),
+        _ => Refusal::OldSize.into(),
     }
 }
 

@@ -90,6 +90,15 @@ impl Log {
         note.to_string()
     }
 
+    /// Whatever text the key is told to sign, a checkpoint or not.
+    pub fn sign_text(&self, text: &str) -> String {
+        let signature = self.signing.sign(text.as_bytes()).to_bytes();
+        let key = self.key();
+        let id = key.id().0;
+        let line = base64_of(&[&id[..], &signature].concat());
+        format!("{text}\n— {} {line}\n", key.name())
+    }
+
     pub fn proof(&self, old_size: u64, size: u64) -> Proof {
         consistency::prove(old_size, size, &Tree(&self.leaves)).expect("so many leaves")
     }
@@ -115,8 +124,12 @@ impl Log {
 }
 
 pub fn base64(hash: Hash) -> String {
+    base64_of(&hash.0)
+}
+
+fn base64_of(bytes: &[u8]) -> String {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(hash.0)
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// What a vault shows of a log.

@@ -71,8 +71,8 @@ fn follower<'a>(node: &'a Node, folder: &Path, served: &Served) -> Follower<'a, 
 }
 
 /// Asks a node that has cosigned nothing.
-fn ask(node: &Node, note: &[u8]) -> Reply {
-    let body = [b"old 0\n\n", note].concat();
+fn ask(node: &Node, checkpoint: &[u8]) -> Reply {
+    let body = [b"old 0\n\n", checkpoint].concat();
     add_checkpoint(node, &body, Duration::ZERO)
 }
 

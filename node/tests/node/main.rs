@@ -4,6 +4,7 @@ mod double;
 mod first;
 mod follows;
 mod full;
+mod interop;
 mod killed;
 mod process;
 mod protocol;

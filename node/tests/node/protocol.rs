@@ -35,6 +35,10 @@ fn each_answer_is_the_one_that_the_specification_names() {
     let (two, four) = (log.size(2), log.size(4));
     let post = |body: &str| node.post(body).expect("an answer");
 
+    let empty = log.sign_text(&format!("vault.example\n0\n{}\n", base64(Hash([5; 32]))));
+    assert_eq!(post(&format!("old 0\n\n{empty}")).status, 422, "a size of 0 with another root than the empty tree's");
+    let unsigned = empty.replace("— vault.example ", "— vault.example.org ");
+    assert_eq!(post(&format!("old 0\n\n{unsigned}")).status, 400);
     let first = post(&log.request(0, 2));
     assert_eq!((first.status, first.header("content-type")), (200, Some("text/plain; charset=utf-8")));
     assert!(first.body.starts_with("— witness.example/one ") && first.body.ends_with('\n'));
@@ -65,8 +69,7 @@ fn each_answer_is_the_one_that_the_specification_names() {
     for bad in ["", "old 1", "old 01\n\n", "old 0\n\nno note\n", &request.replacen('\n', "\r\n", 1)] {
         assert_eq!(
             call("POST", &format!("http://{}/add-checkpoint", node.address), bad.as_bytes())
-                .map(|a| a.status)
-                .unwrap_or(0),
+                .map_or(0, |answer| answer.status),
             400,
             "{bad:?}"
         );
@@ -75,10 +78,14 @@ fn each_answer_is_the_one_that_the_specification_names() {
     assert_eq!(post(&request.replace("vault.example", "other.example")).status, 404);
     let unsigned = request.replace("— vault.example ", "— vault.example.org ");
     let line = request.lines().last().expect("a line").to_owned();
-    let spoilt = request.replace(&line, &line.replacen("A", "B", 1));
+    let spoilt = request.replace(&line, &line.replacen('A', "B", 1));
     for bad in [unsigned, spoilt] {
         assert_eq!(post(&bad).status, 403, "{bad}");
     }
+    // A size of 0 with another root than the empty tree's: 400 and 409 come first.
+    let empty = log.sign_text(&format!("vault.example\n0\n{hash}\n"));
+    assert_eq!(post(&format!("old {two}\n\n{empty}")).status, 400);
+    assert_eq!(post(&format!("old 0\n\n{empty}")).status, 409);
     // Strangers' lines do not matter.
     let with_strangers = format!("{request}— stranger.example AAAAAAAA\n");
     let second = post(&with_strangers);
@@ -90,7 +97,7 @@ fn each_answer_is_the_one_that_the_specification_names() {
     joined(&log.checkpoint(4), &again.body, &log, &key);
     assert_eq!(node.status()["cosigned"]["size"], four);
     let answers = node.status()["answers"].clone();
-    assert_eq!((&answers["200"], &answers["422"], &answers["404"]), (&3.into(), &4.into(), &1.into()), "{answers}");
+    assert_eq!((&answers["200"], &answers["422"], &answers["404"]), (&3.into(), &5.into(), &1.into()), "{answers}");
 }
 
 #[test]
@@ -215,8 +222,18 @@ fn a_witness_shows_its_own_line_with_those_that_came() {
     let node = Running::start(folder.path(), &[]);
     node.wait("all", |status| status["size"] == log.size(4));
     let own = |note: &str| Note::parse(note.as_bytes()).expect("a note").signed_by(&key).expect("one line at most");
+    let monitored = format!("/{}/checkpoint", Hash::of(&[b"vault.example"]));
     assert_eq!(own(&node.get("/checkpoint").body), None, "not cosigned yet");
-    assert_eq!(node.post(&log.request(0, 4)).expect("an answer").status, 200);
+    assert_eq!(node.get(&monitored).status, 404);
+    assert_eq!(node.post(&log.request(0, 3)).expect("an answer").status, 200);
+    assert_eq!(own(&node.get("/checkpoint").body), None, "another one");
+    // C2SP's way to see what a witness has cosigned.
+    let cosigned = node.get(&monitored);
+    assert_eq!((cosigned.status, cosigned.body.lines().count()), (200, 6));
+    assert!(own(&cosigned.body).is_some() && cosigned.body.starts_with(&log.checkpoint(3)));
+    assert_eq!(node.get(&monitored.to_uppercase().replace("CHECKPOINT", "checkpoint")).status, 404);
+    assert_eq!(node.get(&format!("/{}/checkpoint", Hash::ZERO)).status, 404);
+    assert_eq!(node.post(&log.request(log.size(3), 4)).expect("an answer").status, 200);
     assert!(own(&node.get("/checkpoint").body).is_some());
 }
 

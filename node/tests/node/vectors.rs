@@ -65,6 +65,10 @@ fn the_frozen_requests_get_the_frozen_answers() {
         ("another origin", good.replace("vault.example", "other.example")),
         ("no signature of the log's key", good.replace("— vault.example ", "— vault.example.org ")),
         ("no signature at all", good.split_once("\n—").map(|(text, _)| text.to_owned()).expect("a line")),
+        (
+            "a size of 0 with another root than the empty tree's",
+            format!("old {two}\n\n{}", log.sign_text(&format!("vault.example\n0\n{}\n", base64(Hash([5; 32]))))),
+        ),
         ("ahead of the witness' copy", log.request(two, 4)),
         ("nothing", String::new()),
     ];
