@@ -1,5 +1,6 @@
 //! The node against a vault that lies, crashes and races: what it cosigns, what it refuses, what it shows.
 
+mod begun;
 mod double;
 mod first;
 mod follows;

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chartseal_cli::Passphrase;
@@ -21,23 +21,31 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Serves a vault's ledger at an address of its own, as long as the test runs.
 pub fn serve(vault: Vault) -> SocketAddr {
+    serve_paths(move |path| vault.answer(path))
+}
+
+/// Serves whatever is answered to a path; none: 404.
+pub fn serve_paths(
+    answers: impl Fn(&str) -> Result<Option<Vec<u8>>, SourceError> + Send + Sync + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
     let address = listener.local_addr().expect("an address");
+    let answers = Arc::new(answers);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let vault = vault.clone();
-            std::thread::spawn(move || answer(stream, &vault));
+            let answers = Arc::clone(&answers);
+            std::thread::spawn(move || answer(stream, &*answers));
         }
     });
     address
 }
 
-fn answer(mut stream: TcpStream, vault: &Vault) {
+fn answer(mut stream: TcpStream, answers: &dyn Fn(&str) -> Result<Option<Vec<u8>>, SourceError>) {
     let mut lines = BufReader::new(stream.try_clone().expect("a clone")).lines();
     let Some(Ok(first)) = lines.next() else { return };
     while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
     let path = first.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = match vault.answer(path) {
+    let (status, body) = match answers(path) {
         Ok(Some(body)) => ("200 OK", body),
         Ok(None) => ("404 Not Found", Vec::new()),
         Err(SourceError::Unavailable(_)) => ("503 Service Unavailable", Vec::new()),
