@@ -117,12 +117,12 @@ fn event_proof(answer: LedgerProof, body: &str) -> Result<EventProof, Tampering>
 
 fn verified(proof: &EventProof, policy: &Policy) -> Result<ProvenEvent, Tampering> {
     let proven = proof.verify(policy).map_err(Tampering::Proof)?;
-    let event = read(&proof.body).ok_or(Tampering::NotShown("an event in the bytes that are proven"))?;
+    let event = read_event(&proof.body).ok_or(Tampering::NotShown("an event in the bytes that are proven"))?;
     Ok(ProvenEvent { event, proven })
 }
 
-/// The event of these bytes, at the place that they name.
-fn read(body: &[u8]) -> Option<Event> {
+/// The event of these bytes, at the place that they name. Neither place nor signature is checked.
+pub fn read_event(body: &[u8]) -> Option<Event> {
     let body = String::from_utf8(body.to_vec()).ok()?;
     let document: serde_json::Value = serde_json::from_str(&body).ok()?;
     let place = EventRef { stream: document["stream"].as_str()?.parse().ok()?, seq: document["seq"].as_u64()? };

@@ -19,6 +19,7 @@
 
 mod access;
 mod announcement;
+mod blocks;
 mod client;
 mod clock;
 mod download;
@@ -45,6 +46,7 @@ mod vault;
 pub mod wallet;
 
 pub use access::{CheckedRequest, NewRequest};
+pub use blocks::SealedBlock;
 pub use client::{Answer, Call, Client, SignedCommand, Taken};
 pub use download::unfinished::{Noted, UnfinishedDownload};
 pub use download::{Download, DownloadOf};
@@ -52,7 +54,7 @@ pub use error::{Error, Exit, printable};
 pub use export::{ExportKey, Exported, KeyFile};
 pub use http::RawAnswer;
 pub use invitation::{Invitation, InvitationError};
-pub use ledger::{MAX_RECEIPT_BYTES, ProvenEvent, read_receipts, verify_proof_file};
+pub use ledger::{MAX_RECEIPT_BYTES, ProvenEvent, read_event, read_receipts, verify_proof_file};
 pub use patience::Patience;
 pub use people::{CheckedProvider, Invited, Person};
 pub use progress::{Progress, Silent, Stage};

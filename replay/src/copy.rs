@@ -28,6 +28,8 @@ pub(crate) use write::{Announced, Judged};
 
 /// The file inside the folder.
 const FILE: &str = "log.redb";
+/// What the file is called until it is whole.
+const NEW_FILE: &str = "log.redb.new";
 /// The version of the tables.
 const FORMAT: u32 = 1;
 /// What the database may keep in memory.
@@ -138,7 +140,17 @@ impl Copy {
     /// The copy in a folder, which is made where it is not there.
     pub fn open(folder: &Path) -> Result<Self, CopyError> {
         std::fs::create_dir_all(folder)?;
-        Self::of(builder().create(folder.join(FILE))?)
+        let file = folder.join(FILE);
+        if !file.try_exists()? {
+            // A database that is killed while it is made is none: it gets its name when it is one.
+            let new = folder.join(NEW_FILE);
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => drop(Self::of(builder().create(&new)?)?),
+            }
+            std::fs::rename(new, &file)?;
+        }
+        Self::of(builder().open(file)?)
     }
 
     /// A copy in a file without a name, which is gone when the process ends.

@@ -28,7 +28,8 @@ const MAX_HALF_MS: u64 = 86_400_000;
 /// Why a block cannot be judged to its end.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    Finding(Finding),
+    /// The last one ends the replay; the others were found in the same block before it.
+    Findings(Vec<Finding>),
     Copy(CopyError),
 }
 
@@ -40,7 +41,7 @@ impl From<CopyError> for Stop {
 
 impl From<Finding> for Stop {
     fn from(finding: Finding) -> Self {
-        Self::Finding(finding)
+        Self::Findings(vec![finding])
     }
 }
 
@@ -105,25 +106,36 @@ impl Judge {
             return Err(Finding::of_block(Rule::Bodies, height, what).into());
         }
         let mut bench = Bench { seal, copy, block: Judged::default(), state: self.state.clone() };
-        let mut events = Vec::with_capacity(bodies.len());
-        for ((index, leaf), body) in (seal.first_index()..).zip(&block.leaves).zip(bodies) {
-            let at = At { height, index, place: None };
-            if leaf_hash(body.as_bytes()) != *leaf {
-                return Err(Finding::of_event(Rule::Leaf, at, "the body is not the one that was sealed").into());
-            }
-            let event = Event::read(&body, *leaf).map_err(|error| Finding::of_event(Rule::Event, at, error))?;
-            self.event(&mut bench, At { place: Some(event.place), ..at }, &event)?;
-            bench.block.bodies.insert(index, body.into());
-            bench.block.places.insert(event.place, index);
-            bench.block.leaves.insert(*leaf, index);
-            events.push(event);
+        if let Err(stop) = self.events(&mut bench, &block.leaves, bodies) {
+            return Err(match stop {
+                Stop::Findings(last) => Stop::Findings(bench.block.findings.into_iter().chain(last).collect()),
+                stop @ Stop::Copy(_) => stop,
+            });
         }
-        self.map(&mut bench, &events)?;
         bench.late_halves();
         bench.state.judged = height + 1;
         self.state = bench.state;
         self.pending.extend(bench.block);
         Ok(())
+    }
+
+    /// The block's events, and what they make of the map.
+    fn events(&mut self, bench: &mut Bench<'_>, leaves: &[Hash], bodies: Vec<String>) -> Result<(), Stop> {
+        let (first_index, height) = (bench.seal.first_index(), bench.seal.height());
+        let mut events = Vec::with_capacity(bodies.len());
+        for ((index, leaf), body) in (first_index..).zip(leaves).zip(bodies) {
+            let at = At { height, index, place: None };
+            if leaf_hash(body.as_bytes()) != *leaf {
+                return Err(Finding::of_event(Rule::Leaf, at, "the body is not the one that was sealed").into());
+            }
+            let event = Event::read(&body, *leaf).map_err(|error| Finding::of_event(Rule::Event, at, error))?;
+            self.event(bench, At { place: Some(event.place), ..at }, &event)?;
+            bench.block.bodies.insert(index, body.into());
+            bench.block.places.insert(event.place, index);
+            bench.block.leaves.insert(*leaf, index);
+            events.push(event);
+        }
+        self.map(bench, &events)
     }
 
     fn event(&mut self, bench: &mut Bench<'_>, at: At, event: &Event) -> Result<(), Stop> {

@@ -66,7 +66,7 @@ pub enum Failure<E: std::error::Error> {
 
 /// A pass ends with what it found, or fails.
 enum End<E: std::error::Error> {
-    Finding(Finding),
+    Findings(Vec<Finding>),
     Failure(Failure<E>),
 }
 
@@ -78,7 +78,7 @@ impl<E: std::error::Error> From<CopyError> for End<E> {
 
 impl<E: std::error::Error> From<Finding> for End<E> {
     fn from(finding: Finding) -> Self {
-        Self::Finding(finding)
+        Self::Findings(vec![finding])
     }
 }
 
@@ -135,10 +135,10 @@ impl Replay {
     pub fn run<S: Source>(&mut self, source: &mut S, watch: &dyn Watch) -> Result<Report, Failure<S::Error>> {
         match source.checkpoint().map_err(Failure::Source)? {
             Some(note) => self.advance(&note, source, watch),
-            None if self.copy.size() == 0 => Ok(Report::of(&self.copy, &self.log, None, None)?),
+            None if self.copy.size() == 0 => Ok(Report::of(&self.copy, &self.log, None, Vec::new())?),
             None => {
                 let what = format!("the vault shows no checkpoint, and has signed one of {} leaves", self.copy.size());
-                Ok(Report::of(&self.copy, &self.log, None, Some(Finding::of_log(Rule::RolledBack, what)))?)
+                Ok(Report::of(&self.copy, &self.log, None, vec![Finding::of_log(Rule::RolledBack, what)])?)
             }
         }
     }
@@ -152,15 +152,15 @@ impl Replay {
     ) -> Result<Report, Failure<S::Error>> {
         let accepted = match self.accept(note)? {
             Ok(accepted) => accepted,
-            Err(finding) => return Ok(Report::of(&self.copy, &self.log, None, Some(finding))?),
+            Err(finding) => return Ok(Report::of(&self.copy, &self.log, None, vec![finding])?),
         };
-        let mut last = None;
+        let mut last = Vec::new();
         for pass in [Self::follow, Self::judge] {
             match pass(self, &accepted.checkpoint, note, source, watch) {
                 Ok(()) => {}
                 Err(End::Failure(failure)) => return Err(failure),
-                Err(End::Finding(finding)) => {
-                    last = Some(finding);
+                Err(End::Findings(findings)) => {
+                    last = findings;
                     break;
                 }
             }
@@ -279,7 +279,7 @@ impl Replay {
             return Err(Finding::of_block(Rule::Withheld, height, "its events are not handed out").into());
         };
         judge.block(&self.copy, &block, bodies).map_err(|stop| match stop {
-            Stop::Finding(finding) => finding.into(),
+            Stop::Findings(findings) => End::Findings(findings),
             Stop::Copy(error) => End::from(error),
         })?;
         Ok(u64::from(block.seal.events()) + 1)

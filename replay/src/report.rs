@@ -46,7 +46,7 @@ impl Report {
         copy: &Copy,
         log: &VerifierKey,
         accepted: Option<&Accepted>,
-        last: Option<Finding>,
+        last: Vec<Finding>,
     ) -> Result<Self, CopyError> {
         let state = copy.state()?;
         let mut findings = copy.findings()?;

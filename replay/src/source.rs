@@ -1,6 +1,10 @@
 //! Where a log comes from: the vault's API, a mirror, a copy. Nothing of it is believed.
 
+use std::sync::Arc;
+
 use chartseal_events::Hash;
+
+use crate::copy::{CopyError, Snapshot};
 
 /// A block as anybody may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,5 +43,32 @@ impl<S: Source> Source for &mut S {
 
     fn bodies(&mut self, height: u64) -> Result<Option<Vec<String>>, S::Error> {
         (**self).bodies(height)
+    }
+}
+
+/// A copy, to be replayed from: with no network, and with nothing believed because it is in the copy.
+#[derive(Debug)]
+pub struct CopySource(Arc<Snapshot>);
+
+impl CopySource {
+    /// The copy as of this snapshot.
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self(snapshot)
+    }
+}
+
+impl Source for CopySource {
+    type Error = CopyError;
+
+    fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, CopyError> {
+        Ok(self.0.checkpoint().map(<[u8]>::to_vec))
+    }
+
+    fn block(&mut self, height: u64) -> Result<Option<PublicBlock>, CopyError> {
+        self.0.public_block(height)
+    }
+
+    fn bodies(&mut self, height: u64) -> Result<Option<Vec<String>>, CopyError> {
+        self.0.bodies(height)
     }
 }

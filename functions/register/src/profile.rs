@@ -1,4 +1,4 @@
-//! What is seen of a provider. Itself and operators see all of it, in whatever state it is; other verified providers see a verified one's name and
+//! What is seen of a provider. Itself, operators and auditors see all of it, in whatever state it is; other verified providers see a verified one's name and
 //! keys; to everybody else it does not exist.
 
 use chartseal_events::private::PrivatePart;
@@ -39,7 +39,7 @@ pub async fn show<E: EventStore, C: Clock>(
 /// Whether the caller sees everything of this provider, or what others see.
 fn sees_all(caller: Caller, id: Id) -> Result<bool, Failure> {
     match caller {
-        Caller::Operator(_) => Ok(true),
+        Caller::Operator(_) | Caller::Auditor(_) => Ok(true),
         Caller::Staff { provider, .. } if provider == id => Ok(true),
         Caller::Staff { .. } => caller.reader().map(|_| false).map_err(Failure::from),
     }

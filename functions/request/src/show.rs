@@ -15,7 +15,7 @@ use crate::Requests;
 
 /// List requests
 ///
-/// Of a provider: those it made, and those for its records. Of an operator: all. Newest first; the index may be a moment behind.
+/// Of a provider: those it made, and those for its records. Of an operator or auditor: all. Newest first; the index may be a moment behind.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/requests", tag = "requests",
     params(
@@ -44,7 +44,7 @@ pub async fn list<E: EventStore, I: Index, C: Clock>(
 
 /// Look at a request
 ///
-/// For its parties and for operators.
+/// For its parties, operators and auditors.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/requests/{id}", tag = "requests",
     params(("id" = String, Path, description = "The request.")),
@@ -59,7 +59,7 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
     let reader = reader(incoming, &vault.origin, &vault.events, now_ms).await?;
     let id = path.id("id")?;
     let request = view(vault, reader, id, now_ms).await?.ok_or(Code::NotFound)?;
-    // Asking for a record does not open its history: that is for its owner, for operators, and for who has a live grant.
+    // Asking for a record does not open its history: that is for its owner, for operators and auditors, and for who has a live grant.
     let entitled = reader.provider().is_none_or(|provider| provider == request.owner)
         || request.until.is_some_and(|until_ms| now_ms < until_ms);
     let stream = [StreamId::Request(id)];

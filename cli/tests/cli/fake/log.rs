@@ -82,6 +82,38 @@ impl Store {
         self.log.note()
     }
 
+    /// A block's header and leaf hashes.
+    pub fn block(&mut self, height: &str) -> Result<Value, Refusal> {
+        self.seal();
+        let block = self.block_at(height)?;
+        let leaves: Vec<Hash> = block.events().iter().map(|event| event.leaf).collect();
+        Ok(json!({ "height": block.seal().height(), "seal": base64url(&block.seal().to_bytes()), "leaves": leaves }))
+    }
+
+    /// The bodies of at most three events.
+    pub fn block_events(&mut self, height: &str, first: &str) -> Result<Value, Refusal> {
+        self.seal();
+        let block = self.block_at(height)?;
+        let first: usize = first.parse().map_err(|_| Code::BadPlace)?;
+        let rest = block.events().get(first..).filter(|rest| !rest.is_empty()).ok_or(Code::NotFound)?;
+        let body = |event: &SealedEvent| {
+            let seq = usize::try_from(event.place.seq).expect("short");
+            self.streams[&event.place.stream][seq].body.clone()
+        };
+        let bodies: Vec<String> = rest.iter().take(3).map(body).collect();
+        let next = (bodies.len() < rest.len()).then_some(first + bodies.len());
+        let mut document = json!({ "height": block.seal().height(), "first": first, "bodies": bodies });
+        if let Some(next) = next {
+            document["next"] = next.into();
+        }
+        Ok(document)
+    }
+
+    fn block_at(&self, height: &str) -> Result<&Block, Refusal> {
+        let height: usize = height.parse().map_err(|_| Code::BadPlace)?;
+        Ok(self.log.blocks.get(height).ok_or(Code::NotFound)?)
+    }
+
     /// The proof of a leaf.
     pub fn proof(&mut self, leaf: &str) -> Result<Value, Refusal> {
         self.seal();
