@@ -55,6 +55,7 @@ fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
     match error.downcast_ref() {
         Some(BeginError::Client(error)) => error.exit(),
         Some(BeginError::NoVault | BeginError::NoWallet) => Exit::Usage,
+        Some(BeginError::OtherLog(_)) => Exit::Tampering,
         _ => Exit::Failed,
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "chartseal-node",
     version,
-    after_help = "docs/WITNESS.md says what a witness promises, and what to do after a loss.\n\nExit codes:\n  0  stopped by a signal\n  1  failed\n  2  the command line was wrong\n  3  the witness' state is lost or damaged: its key must not sign any more\n  4  the vault could not be reached"
+    after_help = "docs/WITNESS.md says what a witness promises, and what to do after a loss.\n\nExit codes:\n  0  stopped by a signal\n  1  failed\n  2  the command line was wrong\n  3  the witness' state is lost or damaged: its key must not sign any more; or the vault's log key is not the one that was given\n  4  the vault could not be reached"
 )]
 pub struct Options {
     #[command(subcommand)]

@@ -132,4 +132,21 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
         assert_eq!(AddCheckpoint::parse(&vec![b'o'; MAX_REQUEST_BYTES + 1]), Err(RequestError::TooLong));
         assert_eq!(AddCheckpoint::parse(b"old \xff\n"), Err(RequestError::Characters));
     }
+
+    #[test]
+    fn whatever_is_read_is_written_again_the_same() {
+        let mut read = 0;
+        for place in 0..EXAMPLE.len() {
+            for byte in [0, b'\n', b' ', b'+', b'0', b'=', b'A', 0x80, 0xff] {
+                let mut body = EXAMPLE.as_bytes().to_vec();
+                body[place] = byte;
+                if let Ok(request) = AddCheckpoint::parse(&body) {
+                    assert_eq!(request.to_body().into_bytes(), body, "{place}, {byte}");
+                    read += 1;
+                }
+            }
+            let _ = AddCheckpoint::parse(&EXAMPLE.as_bytes()[..place]);
+        }
+        assert!(read > 100, "{read} are too few to say anything");
+    }
 }

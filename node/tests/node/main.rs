@@ -7,6 +7,7 @@ mod follows;
 mod full;
 mod interop;
 mod killed;
+mod measured;
 mod process;
 mod protocol;
 mod vectors;

@@ -88,7 +88,8 @@ impl Answered {
 
 /// The program, with nothing of the environment that matters.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chartseal-node"));
+    let other = std::env::var_os("CHARTSEAL_NODE_PROGRAM");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_chartseal-node").into()));
     command.env("CHARTSEAL_PASSPHRASE", PASSPHRASE).stderr(Stdio::piped()).stdout(Stdio::piped());
     for name in ["CHARTSEAL_WALLET", "CHARTSEAL_API", "CHARTSEAL_PASSPHRASE_FILE", "CHARTSEAL_LOG_KEY"] {
         command.env_remove(name);
