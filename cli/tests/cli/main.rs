@@ -7,6 +7,7 @@ mod exports;
 mod fake;
 mod hostile;
 mod large;
+mod nodes;
 mod proofs;
 mod resume;
 mod slots;

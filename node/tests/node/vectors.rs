@@ -92,7 +92,7 @@ fn the_frozen_requests_get_the_frozen_answers() {
     });
     let text = serde_json::to_string_pretty(&made).expect("JSON") + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    if std::env::var_os("CHARTSEAL_MAKE_VECTORS").is_some() {
+    if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(&path, &text).expect("written");
     }
