@@ -139,6 +139,9 @@ impl<'a, S: Source> Follower<'a, S> {
             return Ok(());
         }
         self.follow(&note, &checkpoint)?;
+        if verified == 0 {
+            self.begins_right(&note)?;
+        }
         self.judge(&note)?;
         self.confirm(note, checkpoint, began)
     }
@@ -225,6 +228,17 @@ impl<'a, S: Source> Follower<'a, S> {
             return self.node.found(finding).into();
         }
         trouble(code, what)
+    }
+
+    /// The log begins with the pinned vault's first event.
+    fn begins_right(&self, note: &Note) -> Result<(), LookError> {
+        let genesis = self.node.config.vault.genesis;
+        let first = self.node.copy().followed_block(0)?;
+        if first.is_none_or(|(_, leaves)| leaves.first() == Some(&genesis)) {
+            return Ok(());
+        }
+        let what = "the log does not begin with the first event of the vault that was met";
+        Err(self.node.found(Finding::new("genesis", what, vec![note.to_string()])).into())
     }
 
     /// What the events of the new blocks say.

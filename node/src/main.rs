@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartseal_cli::{Client, Exit, Passphrase, Vault, VaultPin, WalletFile};
+use chartseal_cli::{Client, Exit, Passphrase, Patience, Vault, WalletFile};
 use chartseal_node::begin::{BeginError, Beginning};
 use chartseal_node::config::{Config, Kind, Mode};
 use chartseal_node::content::{Content, Replayed};
@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 
 /// Longest passphrase.
 const MAX_PASSPHRASE_BYTES: u64 = 4096;
+/// How long one answer with events is tried for.
+const READ_PATIENCE: Duration = Duration::from_secs(5);
 const PASSPHRASE_VARIABLE: &str = "CHARTSEAL_PASSPHRASE";
 
 type Failed = Box<dyn std::error::Error>;
@@ -143,12 +145,14 @@ fn reader(run: &Service, secrets: &Secrets, config: &Config) -> Result<Client, F
     let file = WalletFile::read(wallet)?;
     let passphrase_file = secrets.wallet_passphrase_file.as_deref().or(secrets.passphrase_file.as_deref());
     let wallet = file.open(&passphrase(passphrase_file)?)?;
-    // The wallet must be for the vault that was met; its address may have changed.
+    // The wallet must be for the vault that was met.
     match &wallet.vault {
         Some(pin) if pin.genesis == config.vault.genesis && pin.origin == config.vault.origin => {}
         _ => return Err("the wallet is for another vault than this node".into()),
     }
-    Ok(Client::new(Vault::new(VaultPin { ..config.vault.clone() })?, wallet))
+    // The follower has patience of its own: what does not get through soon is asked for at the next look.
+    let patience = Patience { total: READ_PATIENCE, ..Patience::default() };
+    Ok(Client::new(Vault::new(config.vault.clone())?.with_patience(patience), wallet))
 }
 
 /// The first line of a file, or the environment's. It is never asked for: a node starts without anybody there.

@@ -223,6 +223,7 @@ impl Source for Vault {
 
 /// The configuration of a node that follows this log.
 pub fn config(kind: Kind, mode: Mode, log: &Log, api: &str) -> Config {
-    let vault = VaultPin { api: api.to_owned(), origin: ORIGIN.to_owned(), genesis: Hash([9; 32]) };
+    let genesis = log.leaves.first().copied().unwrap_or(Hash::ZERO);
+    let vault = VaultPin { api: api.to_owned(), origin: ORIGIN.to_owned(), genesis };
     Config { kind, mode, vault, log: log.key() }
 }

@@ -174,6 +174,16 @@ fn a_fork_is_found_for_ever_whatever_its_size() {
 }
 
 #[test]
+fn a_log_that_begins_with_another_first_event_is_another_vaults() {
+    let (ours, mut theirs) = (log(3), Log::new());
+    (0..3).for_each(|_| theirs.grow(4, "another"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = witness(folder.path(), &ours);
+    let found = finding_of(Follower::new(&node, Vault::of(theirs), None).look(), folder.path());
+    assert_eq!(found.code, "genesis", "also where hashes alone are checked");
+}
+
+#[test]
 fn two_roots_of_one_size_are_evidence_whoever_brings_them() {
     let ours = log(3);
     let folder = tempfile::tempdir().expect("a folder");

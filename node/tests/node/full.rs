@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chartseal_cli::VaultPin;
 use chartseal_events::encoding::base64url;
 use chartseal_events::event::leaf_hash;
 use chartseal_events::wire::{LedgerBlock, LedgerEvents};
@@ -52,21 +53,26 @@ impl Source for Vault {
     }
 }
 
-fn node(folder: &Path) -> Node {
+/// A witness in this folder of the vault whose log begins so.
+fn node(folder: &Path, genesis: Hash) -> Node {
     let key = WitnessKey::from_seed("witness.example/one", &[9; 32]).expect("a key");
     if !folder.join("copy").exists() {
         Witness::create(folder, key.verifier(), &log_verifier()).expect("written");
     }
     let witness = Witness::open(folder, key, log_verifier()).expect("a state");
     let copy = LogCopy::open(&folder.join("copy")).expect("a copy");
-    let vault = double::config(Kind::Witness, Mode::Full, &double::Log::new(), "http://127.0.0.1:1").vault;
+    let own = double::config(Kind::Witness, Mode::Full, &double::Log::new(), "http://127.0.0.1:1").vault;
+    let vault = VaultPin { genesis, ..own };
     let config = Config { kind: Kind::Witness, mode: Mode::Full, vault, log: log_verifier() };
     Node::new(config, folder, copy, Some(witness)).expect("a node")
 }
 
+fn first_leaf(served: &Served) -> Hash {
+    served.blocks[0].0.leaves[0]
+}
+
 fn follower<'a>(node: &'a Node, folder: &Path, served: &Served) -> Follower<'a, Vault> {
-    let genesis = served.blocks[0].0.leaves[0];
-    let judge = Replayed::open(&folder.join("events"), node.log(), genesis).expect("a copy");
+    let judge = Replayed::open(&folder.join("events"), node.log(), first_leaf(served)).expect("a copy");
     Follower::new(node, Vault(served.clone()), Some(Box::new(judge)))
 }
 
@@ -85,12 +91,12 @@ fn a_vault_with_events_of_every_type_is_judged_and_cosigned_and_gone_on_with() {
         served.blocks.truncate(blocks);
         served.note = Some(whole.notes[blocks - 1].clone());
         // Each time anew from the disk.
-        let node = node(folder.path());
+        let node = node(folder.path(), first_leaf(&whole));
         follower(&node, folder.path(), &served).look().expect("sound");
         assert_eq!(node.copy().followed().blocks, blocks as u64);
         assert_eq!(node.status()["state"], "sound");
     }
-    let node = node(folder.path());
+    let node = node(folder.path(), first_leaf(&whole));
     assert_eq!(ask(&node, whole.note.as_ref().expect("signed")).status(), 200);
 }
 
@@ -128,11 +134,8 @@ fn what_the_logs_key_has_sealed_and_must_not_have_is_never_cosigned() {
     ];
     for (name, served) in cases {
         let folder = tempfile::tempdir().expect("a folder");
-        let node = node(folder.path());
-        let genesis_moved = served.blocks[0].0.leaves[0] != sound.blocks[0].0.leaves[0];
-        let known = if genesis_moved { &sound } else { &served };
-        let judge =
-            Replayed::open(&folder.path().join("events"), node.log(), known.blocks[0].0.leaves[0]).expect("a copy");
+        let node = node(folder.path(), first_leaf(&sound));
+        let judge = Replayed::open(&folder.path().join("events"), node.log(), first_leaf(&sound)).expect("a copy");
         let mut follower = Follower::new(&node, Vault(served.clone()), Some(Box::new(judge)));
         follower.look().expect_err(name);
         let found = node.finding().unwrap_or_else(|| panic!("{name}: nothing is found"));
@@ -143,7 +146,7 @@ fn what_the_logs_key_has_sealed_and_must_not_have_is_never_cosigned() {
     }
     let control = reseal(&nothing, None);
     let folder = tempfile::tempdir().expect("a folder");
-    let node = node(folder.path());
+    let node = node(folder.path(), first_leaf(&sound));
     follower(&node, folder.path(), &control).look().expect("the same without a change is sound");
     assert_eq!(ask(&node, control.note.as_ref().expect("signed")).status(), 200);
 }
