@@ -125,6 +125,24 @@ fn a_restored_older_state_is_noticed_by_the_witness_own_cosignature() {
 }
 
 #[test]
+fn what_cannot_be_kept_does_not_leave() {
+    let log = log(3);
+    let folder = tempfile::tempdir().expect("a folder");
+    Witness::create(folder.path(), key().verifier(), &log.key()).expect("written");
+    let mut witness = open(folder.path(), &log).expect("a fresh one");
+    cosign(&mut witness, &log, 0, 2, 1000).expect("cosigned");
+    // Nothing can be written where a folder stands.
+    let in_the_way = folder.path().join("cosigned.json.next");
+    std::fs::create_dir(&in_the_way).expect("made");
+    let refused = cosign(&mut witness, &log, log.size(2), 3, 1001).expect_err("it cannot be kept");
+    assert!(matches!(refused, CosignError::State(_)), "{refused}");
+    assert_eq!((witness.size(), witness.timestamp_s()), (log.size(2), 1000));
+    std::fs::remove_dir(&in_the_way).expect("empty");
+    cosign(&mut witness, &log, log.size(2), 3, 1002).expect("cosigned");
+    assert_eq!(open(folder.path(), &log).expect("kept").size(), log.size(3));
+}
+
+#[test]
 fn a_clock_that_goes_back_does_not_make_a_later_size_older() {
     let log = log(4);
     let folder = tempfile::tempdir().expect("a folder");
