@@ -9,6 +9,7 @@ mod fake;
 mod history;
 mod hostile;
 mod large;
+mod nodes;
 mod proofs;
 mod resume;
 mod slots;

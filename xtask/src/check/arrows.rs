@@ -23,6 +23,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-envelope"]),
     // An operator's tool: it reads the store through infra, and no client and no function links it.
     ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra", "chartseal-ledger"]),
+    // A witness or mirror: a client that stays. Nothing links it.
+    ("chartseal-node", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-cli"]),
     ("xtask", &["chartseal-local"]),
 ];
 
@@ -45,7 +47,7 @@ const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-repla
 const IMPURE: &[&str] = &["tokio", "async-std", "hyper", "reqwest", "ureq", "mio"];
 
 /// A verifier must not trust server code.
-const CLIENTS: &[&str] = &["chartseal-cli"];
+const CLIENTS: &[&str] = &["chartseal-cli", "chartseal-node"];
 
 /// How one package depends on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
