@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chartseal_events::{EventRef, Hash, Id, StreamId};
-use chartseal_infra::aws::Place;
+use chartseal_infra::aws::{Bucket, Place};
 use chartseal_infra::ports::Checksum;
 
 use crate::Round;
+use crate::ledger::Ledger;
 use crate::report::{Flaw, Report};
 
 /// What there is.
@@ -42,6 +43,20 @@ pub enum Thing {
     Upload,
     /// A request, or the grant that followed.
     Grant,
+    /// A block of the ledger.
+    Block,
+    /// Where a sealed event stands in the log.
+    Leaf,
+    /// A page of the map.
+    Page,
+    /// Up to when everything is sealed.
+    SealedUntil,
+    /// What witnesses have cosigned.
+    Cosigned,
+    /// A tile of the log, a version of it.
+    Tile,
+    /// A signed head of the log, a version of it.
+    Checkpoint,
 }
 
 impl Thing {
@@ -63,11 +78,23 @@ impl Thing {
             Self::DeleteMarker => "delete-marker",
             Self::Upload => "upload",
             Self::Grant => "grant",
+            Self::Block => "block",
+            Self::Leaf => "leaf",
+            Self::Page => "page",
+            Self::SealedUntil => "sealed-until",
+            Self::Cosigned => "cosigned",
+            Self::Tile => "tile",
+            Self::Checkpoint => "checkpoint",
         }
     }
 
-    /// Where it is kept; none for the bucket.
-    const fn place(self) -> Option<Place> {
+    /// Whether it is kept in the ledger's bucket.
+    const fn is_of_the_log(self) -> bool {
+        matches!(self, Self::Tile | Self::Checkpoint)
+    }
+
+    /// The table in which it is kept; none for the buckets.
+    const fn table(self) -> Option<Place> {
         match self {
             Self::Event | Self::Grant => Some(Place::Events),
             Self::ByTime => Some(Place::ByTime),
@@ -76,7 +103,9 @@ impl Thing {
             Self::SearchKey => Some(Place::SearchKeys),
             Self::Posting => Some(Place::Index),
             Self::Due | Self::Task | Self::Cursor | Self::Rate => Some(Place::Work),
-            Self::Object | Self::DeleteMarker | Self::Upload => None,
+            Self::Block => Some(Place::Blocks),
+            Self::Leaf | Self::Page | Self::SealedUntil | Self::Cosigned => Some(Place::Sealed),
+            Self::Object | Self::DeleteMarker | Self::Upload | Self::Tile | Self::Checkpoint => None,
         }
     }
 }
@@ -139,6 +168,9 @@ pub(crate) struct Body {
     pub announced: EventRef,
     pub size_bytes: u64,
     pub checksum: Checksum,
+    pub frame_bytes: u32,
+    pub frames_root: Hash,
+    pub parts_root: Hash,
     /// The version that was pinned, once it was uploaded.
     pub pinned: Option<String>,
     /// Until when something else may be there: an object that is on its way in or out, an unfinished upload.
@@ -176,13 +208,16 @@ pub(crate) struct Account {
     pub origin: Option<String>,
     /// The public key of the search key's first epoch, as the genesis event has it.
     pub search_key: Option<Hash>,
+    /// What the blocks say of events, and what follows from them.
+    pub(crate) ledger: Ledger,
     names: BTreeMap<Place, String>,
     bucket: String,
+    ledger_bucket: String,
 }
 
 impl Account {
     pub(crate) fn new(round: &Round<'_>) -> Self {
-        use Place::{ByTime, Events, Index, Keys, Private, SearchKeys, Work};
+        use Place::{Blocks, ByTime, Events, Index, Keys, Private, Sealed, SearchKeys, Work};
         let name = |place: Place| {
             let table = round.inventory.name(place).to_owned();
             (place, if place == ByTime { format!("{table} by_time") } else { table })
@@ -199,14 +234,17 @@ impl Account {
             posts: HashMap::new(),
             origin: None,
             search_key: None,
-            names: [Events, ByTime, Private, Keys, SearchKeys, Index, Work].map(name).into(),
-            bucket: round.inventory.bucket().to_owned(),
+            ledger: Ledger::default(),
+            names: [Events, ByTime, Private, Keys, SearchKeys, Index, Work, Blocks, Sealed].map(name).into(),
+            bucket: round.inventory.bucket(Bucket::Bodies).to_owned(),
+            ledger_bucket: round.inventory.bucket(Bucket::Ledger).to_owned(),
         }
     }
 
     /// What the place of a thing is called.
     pub(crate) fn place(&self, thing: Thing) -> &str {
-        thing.place().and_then(|place| self.names.get(&place)).unwrap_or(&self.bucket)
+        let table = thing.table().and_then(|table| self.names.get(&table));
+        table.map_or_else(|| if thing.is_of_the_log() { &self.ledger_bucket } else { &self.bucket }, String::as_str)
     }
 
     /// Some time later, and the workers' lateness.

@@ -1,21 +1,21 @@
-//! The bucket: every version of every object, every delete marker, every unfinished upload in parts.
+//! The bucket of bodies: every version of every object, every delete marker, every unfinished upload in parts.
 
 use chartseal_events::StreamId;
 use chartseal_infra::BlobKey;
-use chartseal_infra::aws::ObjectVersion;
+use chartseal_infra::aws::{Bucket, ObjectVersion};
 use chartseal_infra::ports::{BlobHead, StoreError};
 use futures_util::StreamExt as _;
 
-use crate::Round;
 use crate::account::{Account, Thing};
 use crate::report::{Flaw, Report};
+use crate::{Reading, Round};
 
 pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut Report) -> Result<(), StoreError> {
     let (mut start, mut read) = (None, 0);
     loop {
-        let (versions, next) = round.inventory.object_versions(start).await?;
+        let (versions, next) = round.inventory.object_versions(Bucket::Bodies, start).await?;
         read += versions.len() as u64;
-        round.tell(None, read);
+        round.tell(Reading::Objects(Bucket::Bodies), read);
         let heads = versions.into_iter().map(|version| async move {
             if version.is_delete_marker {
                 return Ok((version, None));
@@ -35,7 +35,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
     }
     let mut start = None;
     loop {
-        let (uploads, next) = round.inventory.unfinished_uploads(start).await?;
+        let (uploads, next) = round.inventory.unfinished_uploads(Bucket::Bodies, start).await?;
         for upload in uploads {
             let name = format!("{} upload {}", upload.key, upload.id);
             let body = account.bodies.get(&upload.key).filter(|body| body.in_parts);

@@ -15,7 +15,7 @@ use crate::account::{Account, Entry, Thing};
 use crate::past::Past;
 use crate::report::{Flaw, Report};
 use crate::tables::{SWEEP_MS, each_page, key_text, number, text};
-use crate::{Round, named, rules};
+use crate::{Reading, Round, named, rules};
 
 /// The attributes of an event's item.
 const ATTRIBUTES: [&str; 6] = ["at", "body", "hour", "moment", "seq", "stream"];
@@ -50,7 +50,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
     while let Some((stream, items)) = reads.next().await {
         let items = items?;
         read += items.len() as u64;
-        round.tell(Some(Place::Events), read);
+        round.tell(Reading::Items(Place::Events), read);
         one(stream, &items, &past, account, report).await?;
     }
     Ok(())
@@ -80,6 +80,7 @@ async fn begin(
             let swept = Entry::always(place).from(account.late(at_ms.saturating_add(SWEEP_MS)));
             account.expect(Thing::Cursor, "cursor\0sweep", swept);
             account.search_key = Some(Hash::of(&[&genesis.search_key.0]));
+            account.ledger.begin(&genesis);
             Some(genesis.origin)
         }
         _ => None,
@@ -107,6 +108,7 @@ async fn one(
     if !items.is_empty() {
         account.note_found(Thing::Event, &named(EventRef { stream, seq: 0 }));
     }
+    items.iter().filter_map(|item| stored(stream, item)).for_each(|event| account.ledger.note(&event));
     let mut before = History::empty(stream);
     let mut whole = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -205,7 +207,7 @@ async fn check_decision(
         };
         seen.push(history);
     }
-    let decided = view_at(event, before, seen).and_then(|view| rerun(event, &view, origin));
+    let decided = view_at(event, before.clone(), seen).and_then(|view| rerun(event, &view, origin).map(drop));
     let Err(error) = decided else { return Ok(true) };
     let flaw = match error {
         chartseal_events::evidence::Unsound::OtherOutcome(_) => Flaw::Undue,

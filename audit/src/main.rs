@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use chartseal_audit::{Progress, audit};
+use chartseal_audit::{Progress, Reading, audit};
 use chartseal_infra::aws::{Inventory, SystemClock, config};
 use chartseal_infra::ports::{Clock as _, StoreError};
 use clap::Parser as _;
@@ -40,8 +40,12 @@ async fn main() -> ExitCode {
             && last.elapsed() >= PROGRESS_EVERY
         {
             *last = Instant::now();
-            let place = at.place.map_or_else(|| "bucket".to_owned(), |place| format!("{place:?}"));
-            eprint!("\rround {}: {place} {:>12}\x1b[K", at.round, at.read);
+            let reading = match at.reading {
+                Reading::Items(place) => format!("{place:?}"),
+                Reading::Objects(bucket) => format!("objects of {bucket:?}"),
+                Reading::Bytes => "bytes of bodies".to_owned(),
+            };
+            eprint!("\rround {}: {reading} {:>12}\x1b[K", at.round, at.read);
         }
     };
     let outcome = audit(&inventory, options.settings(), || SystemClock.now_ms(), &progress).await;

@@ -11,8 +11,8 @@ use clap::Parser;
 use serde_json::Value;
 
 const AFTER: &str = "\
-The events say what must be there: every stream is folded, every signature verified, every decision made again. Then every item of every table,
-every object version and every unfinished upload is checked off. Nothing is written, and no private value is printed.
+The events say what must be there: every stream is folded, every signature verified, every decision made again. The ledger's blocks are followed, and
+must have sealed exactly these events. Then every item of every table, every object version and every unfinished upload is checked off. Nothing is written, and no private value is printed.
 
 Which stack: a file with the stack's outputs, or the names one by one.
   aws cloudformation describe-stacks --stack-name chartseal > stack.json
@@ -20,7 +20,7 @@ Which stack: a file with the stack's outputs, or the names one by one.
 
 Credentials and region come from the environment alone (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, and
 AWS_ENDPOINT_URL for an emulator); `aws configure export-credentials --format env` prints those of a profile. An auditor needs to read the tables and
-the bucket, and nothing else: docs/AUDIT.md has the policy.
+the buckets, and nothing else: docs/AUDIT.md has the policy.
 
 Exit codes:
   0  sound: every item is accounted for, and everything is there
@@ -28,7 +28,7 @@ Exit codes:
   3  not sound: there are findings
   4  the store could not be read: nothing was judged";
 
-/// Account for everything that a vault's tables and bucket hold.
+/// Account for everything that a vault's tables and buckets hold.
 #[derive(Debug, Parser)]
 #[command(name = "chartseal-audit", version, after_help = AFTER)]
 pub struct Options {
@@ -53,9 +53,18 @@ pub struct Options {
     /// The Work table.
     #[arg(long, value_name = "TABLE", env = "WORK_TABLE")]
     work: Option<String>,
+    /// The ledger's Blocks table.
+    #[arg(long, value_name = "TABLE", env = "BLOCKS_TABLE")]
+    blocks: Option<String>,
+    /// The ledger's Sealed table.
+    #[arg(long, value_name = "TABLE", env = "SEALED_TABLE")]
+    sealed: Option<String>,
     /// The bucket of bodies.
     #[arg(long, value_name = "BUCKET", env = "BLOB_BUCKET")]
     bucket: Option<String>,
+    /// The ledger's bucket.
+    #[arg(long, value_name = "BUCKET", env = "LEDGER_BUCKET")]
+    ledger_bucket: Option<String>,
     /// The leaf hash of the vault's genesis event, if the vault must be this one.
     #[arg(long, value_name = "HASH")]
     genesis: Option<Hash>,
@@ -65,6 +74,9 @@ pub struct Options {
     /// How many segments of a table, and how many streams, are read at the same time.
     #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     at_once: u32,
+    /// Read every body, too, and hold its bytes against the announced digests. Otherwise what S3 states of it is believed.
+    #[arg(long)]
+    blobs: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
@@ -87,10 +99,15 @@ pub enum StackError {
 impl Options {
     /// How the audit is made.
     pub fn settings(&self) -> Settings {
-        Settings { grace_ms: self.grace_seconds.saturating_mul(1000), genesis: self.genesis, at_once: self.at_once }
+        Settings {
+            grace_ms: self.grace_seconds.saturating_mul(1000),
+            genesis: self.genesis,
+            at_once: self.at_once,
+            bodies: self.blobs,
+        }
     }
 
-    /// The names of tables and bucket. What is named by itself goes before the file.
+    /// The names of tables and buckets. What is named by itself goes before the file.
     pub fn names(&self) -> Result<StoreNames, StackError> {
         let outputs = match &self.outputs {
             Some(path) => read(path)?,
@@ -111,7 +128,10 @@ impl Options {
             search_keys: name(&self.search_keys, "SearchKeysTable"),
             index: name(&self.index, "IndexTable"),
             work: name(&self.work, "WorkTable"),
+            blocks: name(&self.blocks, "BlocksTable"),
+            sealed: name(&self.sealed, "SealedTable"),
             bucket: name(&self.bucket, "BlobBucket"),
+            ledger_bucket: name(&self.ledger_bucket, "LedgerBucket"),
         };
         if missing.is_empty() { Ok(names) } else { Err(StackError::Missing(missing.join(", "))) }
     }
@@ -138,7 +158,7 @@ mod tests {
     use super::*;
 
     fn options(outputs: &str) -> Options {
-        Options::parse_from(["chartseal-audit", "--outputs", outputs, "--bucket", "mine"])
+        Options::parse_from(["chartseal-audit", "--outputs", outputs, "--bucket", "mine", "--ledger-bucket", "log"])
     }
 
     #[test]
@@ -150,7 +170,8 @@ mod tests {
     fn outputs_are_read_in_the_forms_that_tools_print() {
         let folder = std::env::temp_dir().join(format!("chartseal-audit-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
-        let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work"].map(|table| format!("{table}Table"));
+        let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work", "Blocks", "Sealed"];
+        let tables = tables.map(|table| format!("{table}Table"));
         let listed: Vec<Value> =
             tables.iter().map(|name| serde_json::json!({"OutputKey": name, "OutputValue": name})).collect();
         let flat: Value = tables.iter().map(|name| (name.clone(), Value::from(name.as_str()))).collect();

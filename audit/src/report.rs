@@ -124,6 +124,8 @@ pub struct Report {
     pub streams: BTreeMap<&'static str, u64>,
     /// Events by type.
     pub events: BTreeMap<&'static str, u64>,
+    /// Bodies that were read, byte for byte.
+    pub bodies_read: u64,
     /// What is not as it must be.
     pub findings: Vec<Finding>,
     /// What the workers have not come to yet.
@@ -140,6 +142,7 @@ impl Report {
             foreign: 0,
             streams: BTreeMap::new(),
             events: BTreeMap::new(),
+            bodies_read: 0,
             findings: Vec::new(),
             pending: Vec::new(),
         }
@@ -222,6 +225,15 @@ impl Report {
 
     pub(crate) fn finish(&mut self) {
         self.findings.sort_by(|a, b| (&a.code, &a.item).cmp(&(&b.code, &b.item)));
+        // The same may be seen from two sides.
+        self.findings.dedup_by(|again, first| {
+            let same = again.code == first.code && again.item == first.item && again.place == first.place;
+            if same && again.what != first.what {
+                first.what = [first.what.as_str(), "; ", again.what.as_str()].concat();
+                first.counted |= again.counted;
+            }
+            same
+        });
         self.pending.sort_by_key(|pending| pending.until_ms);
         self.sound = self.findings.is_empty() && self.things.values().all(|tally| tally.unjudged == 0);
     }
@@ -244,6 +256,9 @@ impl Report {
         }
         let streams: Vec<String> = self.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "streams: {}", streams.join(", "));
+        if self.bodies_read > 0 {
+            let _ = writeln!(text, "bodies that were read whole: {}", self.bodies_read);
+        }
         for pending in &self.pending {
             let left_s = pending.until_ms.saturating_sub(self.at_ms) / 1000;
             let _ = writeln!(text, "pending: {} {}: a finding in {left_s} s", pending.thing, pending.item);
@@ -280,6 +295,10 @@ fn printable(name: &str) -> String {
 const fn advice(thing: Thing, flaw: Flaw) -> &'static str {
     match (thing, flaw) {
         (_, Flaw::Foreign) => "find out who wrote it (CloudTrail), keep a copy, then delete it",
+        (Thing::Event | Thing::SealedUntil | Thing::Checkpoint, Flaw::Overdue)
+        | (Thing::Leaf | Thing::Page | Thing::SealedUntil | Thing::Tile, Flaw::Missing) => {
+            "the sealer should have written it: look at its log, which says what it refuses and why"
+        }
         (Thing::Posting | Thing::Due | Thing::Cursor, Flaw::Missing) => {
             "the sweeper should have written it: look at its log and its queue of failures"
         }
@@ -295,6 +314,21 @@ const fn advice(thing: Thing, flaw: Flaw) -> &'static str {
         }
         (Thing::Private | Thing::WrappedKey | Thing::Header, Flaw::Orphan) => {
             "its event is gone, or it was never written by the vault: do not delete it before that is known"
+        }
+        (Thing::Block, _) => {
+            "stop the sealer, restore the table to a copy, and compare: a block never changes. Never let anything be signed that is not a continuation"
+        }
+        (Thing::Leaf | Thing::Page | Thing::SealedUntil, _) => {
+            "stop the sealer, and find out who changed it (CloudTrail): all of the table follows from the blocks, and can be restored from a backup"
+        }
+        (Thing::Cosigned, _) => {
+            "witnesses are asked again for what is lost: delete it, and find out who wrote it (CloudTrail)"
+        }
+        (Thing::Tile, _) => {
+            "readers get the newest version, and notice: find out who wrote it (CloudTrail), and put the right bytes back as the newest version"
+        }
+        (Thing::Checkpoint, _) => {
+            "stop the sealer; the versions before it are locked: find out who wrote it (CloudTrail), and whether the log's key signed it (KMS)"
         }
         (Thing::Event, _) => {
             "stop writing to this stream, restore the table to a copy, and compare: an event never changes"

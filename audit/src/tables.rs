@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 
 use crate::account::{Account, Entry, Item, Thing};
 use crate::report::{Flaw, Report};
-use crate::{Round, named, rules};
+use crate::{Reading, Round, ledger, named, rules};
 
 /// Events of the last half minute are left to the consumer, and the sweeper comes every minute and may take one.
 pub(crate) const SWEEP_MS: u64 = 150_000;
@@ -26,6 +26,7 @@ pub(crate) async fn read(round: &Round<'_>, account: &mut Account, report: &mut 
         (Place::SearchKeys, search_key),
         (Place::Index, posting),
         (Place::Work, work),
+        (Place::Sealed, ledger::sealed::item),
     ] {
         if place == Place::SearchKeys
             && let Some(public) = account.search_key
@@ -62,7 +63,7 @@ pub(crate) async fn each_page(
     let mut read = 0;
     while let Some(items) = pages.try_next().await? {
         read += items.len() as u64;
-        round.tell(Some(place), read);
+        round.tell(Reading::Items(place), read);
         take(items);
     }
     Ok(())

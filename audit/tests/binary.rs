@@ -23,7 +23,8 @@ fn which_stack_must_be_said() {
 
 #[test]
 fn a_store_that_does_not_answer_is_not_a_sound_one() {
-    let names = ["events", "private", "keys", "search-keys", "index", "work", "bucket"];
+    let names =
+        ["events", "private", "keys", "search-keys", "index", "work", "blocks", "sealed", "bucket", "ledger-bucket"];
     let options = names.map(|name| format!("--{name}=x"));
     let ended = start(&options.each_ref().map(String::as_str));
     assert_eq!(ended.status.code(), Some(4), "{ended:?}");

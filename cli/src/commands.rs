@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod ledger;
+pub mod node;
 pub mod operator;
 pub mod provider;
 pub mod record;
@@ -22,7 +23,12 @@ pub type Answered = Result<Value, Failure>;
 
 /// Runs a command.
 pub fn run(options: Options, output: &Output) -> Answered {
-    let json = options.globals.json;
+    // Nodes are another program: what stood before the command goes on to it.
+    match &options.command {
+        Group::Witness(arguments) => return node::run("witness", arguments, &options.globals),
+        Group::Mirror(arguments) => return node::run("mirror", arguments, &options.globals),
+        _ => {}
+    }
     let session = Session::new(options.globals);
     match options.command {
         Group::Wallet(command) => wallet::run(&command, &session, output),
@@ -34,7 +40,9 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Ledger(command) => ledger::run(&command, &session, output),
         Group::Receipt(command) => ledger::receipts(&command, &session, output),
         Group::Verify(arguments) => ledger::verify(&arguments, output),
-        Group::Audit(arguments) => audit::run(&arguments, json),
+        Group::Audit(arguments) => audit::run(&arguments, &session, output),
+        // Gone already.
+        Group::Witness(_) | Group::Mirror(_) => Ok(Value::Null),
         Group::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "chartseal", &mut script);

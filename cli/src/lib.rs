@@ -19,6 +19,8 @@
 
 mod access;
 mod announcement;
+mod audited_log;
+mod blocks;
 mod client;
 mod clock;
 mod content;
@@ -48,6 +50,8 @@ mod vault;
 pub mod wallet;
 
 pub use access::{CheckedRequest, NewRequest};
+pub use audited_log::AuditedLog;
+pub use blocks::SealedBlock;
 pub use client::{Answer, Call, Client, SignedCommand, Taken};
 pub use content::Content;
 pub use difference::{Change, Difference, Standing, difference};
@@ -57,7 +61,7 @@ pub use error::{Error, Exit, printable};
 pub use export::{ExportKey, Exported, KeyFile};
 pub use http::RawAnswer;
 pub use invitation::{Invitation, InvitationError};
-pub use ledger::{MAX_RECEIPT_BYTES, ProvenEvent, read_receipts, verify_proof_file};
+pub use ledger::{MAX_RECEIPT_BYTES, ProvenEvent, read_event, read_receipts, verify_proof_file};
 pub use patience::Patience;
 pub use people::{CheckedProvider, Invited, KnownParty, Person};
 pub use progress::{Progress, Silent, Stage};

@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{audit, ledger, operator, provider, record, request, search, wallet};
+use crate::commands::{audit, ledger, node, operator, provider, record, request, search, wallet};
 
 const AFTER: &str = "\
 Exit codes:
@@ -29,11 +29,27 @@ Examples:
   chartseal --wallet bob.wallet search 'modality:mri AND body:brain'";
 
 const AUDIT: &str = "\
+Without --store the vault's whole log is replayed from its first event on: every block, link, signature and
+decision, and the map. It needs an operator's or auditor's wallet. With --copy it goes on where it was
+stopped, at any moment, and from one audit to the next.
+
 Example:
+  chartseal --wallet eve.wallet audit --copy audit-copy
+  chartseal audit --copy audit-copy --from-copy --key \"$(cat vault.vkey)\"
   aws cloudformation describe-stacks --stack-name chartseal > stack.json
   chartseal audit --store --outputs stack.json
 
-Ends with 0 (sound), 3 (there are findings) or 4 (the store could not be read).";
+Ends with 0 (sound), 3 (there are findings) or 4 (the vault or the store could not be read).";
+
+const WITNESS: &str = "\
+Example:
+  chartseal witness init /var/lib/witness --name witness.example/one --wallet auditor.wallet --passphrase-file pass
+  chartseal witness run /var/lib/witness --wallet auditor.wallet --passphrase-file pass";
+
+const MIRROR: &str = "\
+Example:
+  chartseal mirror init /var/lib/mirror --api https://vault.example --hashes-only
+  chartseal mirror run /var/lib/mirror";
 
 /// Share patient records through a vault that need not be trusted blindly.
 #[derive(Debug, Parser)]
@@ -93,9 +109,15 @@ pub enum Group {
     Receipt(ledger::Receipts),
     /// Check proof files, with the log's public key and nothing else.
     Verify(ledger::Verify),
-    /// Account for everything that a vault's tables and bucket hold.
+    /// Replay the vault's log, or account for everything that its tables and bucket hold.
     #[command(after_help = AUDIT)]
     Audit(audit::Arguments),
+    /// Follow the log, keep a copy, and cosign what is verified (docs/WITNESS.md).
+    #[command(after_help = WITNESS, disable_help_flag = true)]
+    Witness(node::Arguments),
+    /// Follow the log and keep a copy that others can read.
+    #[command(after_help = MIRROR, disable_help_flag = true)]
+    Mirror(node::Arguments),
     /// Print a script that completes commands in your shell.
     #[command(after_help = "Example:\n  chartseal completions bash > /etc/bash_completion.d/chartseal")]
     Completions {

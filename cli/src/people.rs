@@ -1,7 +1,8 @@
-//! Operators and providers: inviting, registering, verifying, suspending, and who may be an operator.
+//! Operators, auditors and providers: inviting, registering, verifying, suspending, and who may be an operator or an auditor.
 
 use chartseal_events::command::{
-    OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::evidence::Sound;
@@ -107,12 +108,14 @@ impl KnownParty {
 }
 
 impl Client {
-    /// Checks that the vault is the pinned one and that this wallet is one of its operators' now. Returns the genesis event.
+    /// Checks that the vault is the pinned one and that this wallet is one of its operators' or auditors' now. Returns the genesis event.
     pub fn connect_operator(&self) -> Result<Event, Error> {
         let sound = self.vault.accept(&self.vault.health()?)?;
         let operators = sound.view.operators().ok_or(Tampering::NotShown("the vault's operators"))?;
-        if !self.wallet.is_operator() || !operators.keys.contains_key(&self.wallet.thumbprint()) {
-            return Err(Error::WrongWallet("the wallet of an operator of this vault"));
+        let kid = self.wallet.thumbprint();
+        let is_known = operators.keys.contains_key(&kid) || operators.auditors.contains_key(&kid);
+        if !self.wallet.is_operator() || !is_known {
+            return Err(Error::WrongWallet("the wallet of an operator or an auditor of this vault"));
         }
         Ok(sound.event(&StreamId::Vault, 0).ok_or(Tampering::OtherVault)?.clone())
     }
@@ -126,6 +129,18 @@ impl Client {
     pub fn remove_operator(&self, operator: Thumbprint, reason: &str) -> Result<Event, Error> {
         let path = format!("/operators/{operator}/remove");
         let call = Call::new(&path, OperatorRemove { operator });
+        self.send::<Accepted>(&call.private(&[("reason", reason)])).map(|taken| taken.event)
+    }
+
+    /// Makes a key an auditor's: it may read what operators read.
+    pub fn add_auditor(&self, sign_key: Bytes<32>) -> Result<Event, Error> {
+        self.send::<Accepted>(&Call::new("/auditors", AuditorAdd { sign_key })).map(|taken| taken.event)
+    }
+
+    /// Takes an auditor's rights away.
+    pub fn remove_auditor(&self, auditor: Thumbprint, reason: &str) -> Result<Event, Error> {
+        let path = format!("/auditors/{auditor}/remove");
+        let call = Call::new(&path, AuditorRemove { auditor });
         self.send::<Accepted>(&call.private(&[("reason", reason)])).map(|taken| taken.event)
     }
 

@@ -75,7 +75,9 @@ pub(crate) fn announcing(receipt: &Receipt, run: &Announcement) -> Result<Event,
 /// The stream that a command's first event goes to.
 fn expected_stream(command: &Command) -> Option<StreamId> {
     Some(match &command.action {
-        Action::OperatorAdd(_) | Action::OperatorRemove(_) => StreamId::Vault,
+        Action::OperatorAdd(_) | Action::OperatorRemove(_) | Action::AuditorAdd(_) | Action::AuditorRemove(_) => {
+            StreamId::Vault
+        }
         Action::ProviderInvite(_) => StreamId::Provider(command.new_id(Kind::Provider)),
         Action::ProviderRegister(register) => StreamId::Provider(register.provider),
         Action::ProviderVerify(ProviderVerify { provider, .. })
@@ -100,6 +102,8 @@ fn agrees(command: &Command, outcome: &Outcome) -> bool {
     match (&command.action, outcome) {
         (Action::OperatorAdd(add), Outcome::OperatorAdded(added)) => add.sign_key == added.sign_key,
         (Action::OperatorRemove(remove), Outcome::OperatorRemoved(removed)) => remove.operator == removed.operator,
+        (Action::AuditorAdd(add), Outcome::AuditorAdded(added)) => add.sign_key == added.sign_key,
+        (Action::AuditorRemove(remove), Outcome::AuditorRemoved(removed)) => remove.auditor == removed.auditor,
         (Action::ProviderInvite(invite), Outcome::ProviderInvited(invited)) => {
             invite.code_hash == invited.code_hash && invite.expires_at == invited.expires_at
         }

@@ -94,6 +94,22 @@ pub enum Tampering {
     /// A proof does not prove its event.
     #[error("the proof does not hold up: {0}")]
     Proof(#[source] EventProofError),
+    /// A block does not hold together.
+    #[error("block {height} does not hold up: {what}")]
+    Block {
+        /// Which block.
+        height: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// An event of a block is not the one that was sealed.
+    #[error("block {height} does not hold up: its event {position} is not the one that was sealed")]
+    BlockEvent {
+        /// Which block.
+        height: u64,
+        /// How many of the block's events are before it.
+        position: usize,
+    },
     /// A hit says something else than its event.
     #[error("the hit {0} is false: it says something else than its signed event")]
     Hit(EventRef),
@@ -125,6 +141,7 @@ impl Tampering {
             Self::Tokens(_) => "tokens-false",
             Self::Checkpoint(_) => "checkpoint-false",
             Self::Proof(_) => "proof-false",
+            Self::Block { .. } | Self::BlockEvent { .. } => "block-false",
             Self::Hit(_) => "hit-false",
         }
     }

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 pub(crate) use file::folder_of;
 pub use file::{MAX_WORK_FACTOR_LOG2, WORK_FACTOR_LOG2, WalletFile, WalletHead};
 pub use passphrase::Passphrase;
+pub use secret::{open_bytes, seal_bytes};
 
 use crate::vault::VaultPin;
 

@@ -40,6 +40,17 @@ pub struct Announcement {
     pub parts_root: [u8; 32],
 }
 
+/// What a body's bytes come to: to be held against its announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeasuredBody {
+    /// Its bytes.
+    pub body_bytes: u64,
+    /// RFC 6962 tree root over its frames.
+    pub frames_root: [u8; 32],
+    /// The SHA-256 checksum that S3 would state of it.
+    pub parts_root: [u8; 32],
+}
+
 /// An announcement that no message can fulfil.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AnnouncementError {
@@ -103,6 +114,22 @@ impl Announcement {
     ///
     /// `frame_bytes` is the header's frame length, which the caller has put within limits.
     pub fn measure(header: &Header, frame_bytes: FrameBytes, body: impl Read + Send) -> Result<Self, FrameError> {
+        let MeasuredBody { body_bytes, frames_root, parts_root } = MeasuredBody::of(frame_bytes, body)?;
+        Ok(Self {
+            suite: SUITE,
+            message_id: *header.message_id(),
+            commitment: *header.commitment(),
+            frame_bytes,
+            body_bytes,
+            frames_root,
+            parts_root,
+        })
+    }
+}
+
+impl MeasuredBody {
+    /// Measures a body, whoever wrote it; its frames are not opened.
+    pub fn of(frame_bytes: FrameBytes, body: impl Read + Send) -> Result<Self, FrameError> {
         let mut frames = FrameReader::new(body, frame_bytes);
         let (mut parts, mut tree, mut body_bytes) = (Parts::default(), Tree::default(), 0);
         let jobs = Jobs {
@@ -123,14 +150,6 @@ impl Announcement {
         };
         pipeline::run(Threads::available(), || FrameBuffer::new(frame_bytes), jobs)?;
         frames.nothing_follows()?;
-        Ok(Self {
-            suite: SUITE,
-            message_id: *header.message_id(),
-            commitment: *header.commitment(),
-            frame_bytes,
-            body_bytes,
-            frames_root: tree.root(),
-            parts_root: parts_root(&parts.finish()),
-        })
+        Ok(Self { body_bytes, frames_root: tree.root(), parts_root: parts_root(&parts.finish()) })
     }
 }

@@ -51,7 +51,7 @@ mod range;
 mod raw_aes;
 mod seal;
 
-pub use announcement::{Announcement, AnnouncementError};
+pub use announcement::{Announcement, AnnouncementError, MeasuredBody};
 pub use digests::{MAX_PARTS, PART_BYTES, parts_root};
 pub use entropy::EntropyError;
 pub use frame::{

@@ -119,6 +119,10 @@ codes! {
         "Nothing is to be done.";
     LastOperator = "last-operator", 409, "A vault keeps at least one operator",
         "Add another operator first.";
+    AuditorExists = "auditor-exists", 409, "This key is an auditor's already",
+        "A key is an operator's or an auditor's, never both: remove the auditor first, or use another key.";
+    NotAuditor = "not-auditor", 403, "Only an operator or an auditor of the vault may do this",
+        "Use an operator's or an auditor's wallet.";
     VersionOpen = "version-open", 409, "The latest version is announced and may still arrive",
         "Upload it, or wait until its announcement has expired; then create the next one.";
     VersionUploaded = "version-uploaded", 409, "This version has been uploaded already",

@@ -151,7 +151,7 @@ impl Command {
             _ => return Err(Refusal::field(Code::MalformedCommand, "act")),
         }
         match &self.action {
-            Action::OperatorAdd(_) | Action::OperatorRemove(_) => {
+            Action::OperatorAdd(_) | Action::OperatorRemove(_) | Action::AuditorAdd(_) | Action::AuditorRemove(_) => {
                 streams.insert(StreamId::Vault);
             }
             Action::ProviderInvite(_) => {

@@ -131,6 +131,8 @@ pub fn decide(view: &View, cause: Cause<'_>, facts: &Facts, now_ms: u64) -> Resu
     match &command.action {
         Action::OperatorAdd(fields) => people::add_operator(view, command, &signer, fields),
         Action::OperatorRemove(fields) => people::remove_operator(view, command, &signer, fields),
+        Action::AuditorAdd(fields) => people::add_auditor(view, command, &signer, fields),
+        Action::AuditorRemove(fields) => people::remove_auditor(view, command, &signer, fields),
         Action::ProviderInvite(fields) => people::invite(view, command, &signer, fields, now_ms),
         Action::ProviderRegister(fields) => people::register(view, command, fields, now_ms),
         Action::ProviderVerify(fields) => people::verify(view, command, &signer, fields),

@@ -167,21 +167,30 @@ impl StoredEvent {
 
     /// Reads what the bytes say, and checks that they say they stand where they stand.
     pub fn open(&self) -> Result<Event, EventError> {
-        if self.body.len() > MAX_EVENT_BYTES {
+        let event = Event::read(&self.body, self.leaf)?;
+        if event.place == self.at { Ok(event) } else { Err(EventError::Misplaced) }
+    }
+
+    /// This event as its stream's head.
+    pub fn head(&self) -> Head {
+        Head { seq: self.at.seq, leaf: self.leaf }
+    }
+}
+
+impl Event {
+    /// Reads what the bytes of a body say, at the place that they name. `leaf` is the [`leaf_hash`] of these bytes.
+    pub fn read(body: &str, leaf: Hash) -> Result<Self, EventError> {
+        if body.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLong);
         }
-        let body: Body = strict::parse(self.body.as_bytes()).map_err(|_| EventError::Malformed)?;
+        let body: Body = strict::parse(body.as_bytes()).map_err(|_| EventError::Malformed)?;
         if body.v != EVENT_VERSION {
             return Err(EventError::Malformed);
         }
-        let place = EventRef { stream: body.stream, seq: body.seq };
-        if place != self.at {
-            return Err(EventError::Misplaced);
-        }
         let command = body.command.map(|text| Command::parse(&text)).transpose().map_err(|_| EventError::Command)?;
-        Ok(Event {
-            place,
-            leaf: self.leaf,
+        Ok(Self {
+            place: EventRef { stream: body.stream, seq: body.seq },
+            leaf,
             at_ms: body.at,
             prev: body.prev,
             seen: body.seen,
@@ -189,10 +198,5 @@ impl StoredEvent {
             command,
             outcome: Outcome::parse(&body.typ, body.outcome)?,
         })
-    }
-
-    /// This event as its stream's head.
-    pub fn head(&self) -> Head {
-        Head { seq: self.at.seq, leaf: self.leaf }
     }
 }

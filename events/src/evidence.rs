@@ -5,6 +5,7 @@
 //! Out of scope: that nothing newer was hidden, and that everybody is shown the same streams. Inclusion proofs say that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ impl Sound {
 /// A stream with its fold after each event.
 struct Folded {
     events: Vec<Event>,
-    histories: Vec<History>,
+    histories: Vec<Arc<History>>,
 }
 
 impl Evidence {
@@ -83,7 +84,7 @@ impl Evidence {
             for (event, before) in folded.events.iter().zip(&folded.histories) {
                 let (view, whole) = view_of(event, before, &streams)?;
                 if whole {
-                    rerun(event, &view, &origin)?;
+                    rerun(event, &view, &origin).map(drop)?;
                 } else {
                     check_signature(event, &view, &origin)?;
                     undecided.push(event.place);
@@ -97,18 +98,22 @@ impl Evidence {
 }
 
 fn fold(stream: StreamId, bodies: &[String]) -> Result<Folded, FoldError> {
-    let mut histories = vec![History::empty(stream)];
+    let mut histories = vec![Arc::new(History::empty(stream))];
     let mut events = Vec::with_capacity(bodies.len());
     for (seq, body) in (0u64..).zip(bodies) {
-        let mut next = histories[histories.len() - 1].clone();
+        let mut next = History::clone(&histories[histories.len() - 1]);
         events.push(next.apply(&StoredEvent::new(EventRef { stream, seq }, body.clone()))?);
-        histories.push(next);
+        histories.push(next.into());
     }
     Ok(Folded { events, histories })
 }
 
 /// The view that the event says it was decided in, and whether it is whole: evidence may withhold records, all or none.
-fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>) -> Result<(View, bool), Unsound> {
+fn view_of(
+    event: &Event,
+    before: &Arc<History>,
+    streams: &BTreeMap<StreamId, Folded>,
+) -> Result<(View, bool), Unsound> {
     let mut whole = true;
     let is_record = |stream: &StreamId| matches!(stream, StreamId::Record(_));
     let records_withheld = !streams.keys().any(is_record);
@@ -122,13 +127,18 @@ fn view_of(event: &Event, before: &History, streams: &BTreeMap<StreamId, Folded>
         let history = index.and_then(|index| streams.get(stream)?.histories.get(index));
         seen.push(history.cloned().ok_or(Unsound::Seen(event.place, EventRef { stream: *stream, seq: *seq }))?);
     }
-    Ok((view_at(event, before, seen)?, whole))
+    Ok((view_at(event, before.clone(), seen)?, whole))
 }
 
 /// The view that an event was decided in: its own stream up to it, and the histories `seen`, each cut off where the event says. A history that is
 /// not as the event saw it is refused; which ones are left out is for the caller to judge.
-pub fn view_at(event: &Event, before: &History, seen: Vec<History>) -> Result<View, Unsound> {
-    let mut histories = vec![before.clone()];
+pub fn view_at(
+    event: &Event,
+    before: impl Into<Arc<History>>,
+    seen: impl IntoIterator<Item = impl Into<Arc<History>>>,
+) -> Result<View, Unsound> {
+    let mut histories = vec![before.into()];
+    let seen = seen.into_iter().map(Into::into);
     for history in seen {
         let head = history.head.map(|head| Seen(history.stream, head.seq, head.leaf));
         if history.stream == event.place.stream || !head.is_some_and(|head| event.seen.contains(&head)) {
@@ -144,7 +154,7 @@ pub fn view_at(event: &Event, before: &History, seen: Vec<History>) -> Result<Vi
     };
     for stream in reads {
         if histories.iter().all(|history| history.stream != stream) {
-            histories.push(History::empty(stream));
+            histories.push(History::empty(stream).into());
         }
     }
     Ok(View::new(histories))
@@ -159,8 +169,8 @@ fn check_signature(event: &Event, view: &View, origin: &str) -> Result<(), Unsou
     authenticate(view, command).map(|_| ()).map_err(refused)
 }
 
-/// Decides again and compares.
-pub fn rerun(event: &Event, view: &View, origin: &str) -> Result<(), Unsound> {
+/// Decides again and compares. Gives all that the decision comes to: this event, and those that were written together with it.
+pub fn rerun(event: &Event, view: &View, origin: &str) -> Result<Vec<Draft>, Unsound> {
     let refused = |refusal| Unsound::Refused(event.place, refusal);
     let observation;
     let cause = if let Some(command) = &event.command {
@@ -172,7 +182,7 @@ pub fn rerun(event: &Event, view: &View, origin: &str) -> Result<(), Unsound> {
     };
     let draft = Draft { stream: event.place.stream, outcome: event.outcome.clone() };
     match decide(view, cause, &facts_of(&event.outcome), event.at_ms).map_err(refused)? {
-        Decision::Append(drafts) if drafts.contains(&draft) => Ok(()),
+        Decision::Append(drafts) if drafts.contains(&draft) => Ok(drafts),
         _ => Err(Unsound::OtherOutcome(event.place)),
     }
 }

@@ -46,3 +46,5 @@ pub const MAX_UPLOAD_ID_BYTES: usize = 1024;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Most operators of a vault.
 pub const MAX_OPERATORS: usize = 64;
+/// Most auditors of a vault at a time.
+pub const MAX_AUDITORS: usize = 64;

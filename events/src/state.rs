@@ -5,6 +5,7 @@ mod record;
 mod request;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use people::{Operators, Provider, ProviderStatus, Registration, Staff};
 pub use record::{Announced, AnnouncedStatus, Record, Uploaded, Version};
@@ -112,17 +113,23 @@ impl History {
 
     /// Applies the next event.
     pub fn apply(&mut self, stored: &StoredEvent) -> Result<Event, FoldError> {
-        let place = stored.at;
-        let event = stored.open().map_err(|error| FoldError::Event(place, error))?;
+        let event = stored.open().map_err(|error| FoldError::Event(stored.at, error))?;
+        self.follow(&event)?;
+        Ok(event)
+    }
+
+    /// Applies the next event, which has been opened. One that does not follow leaves the history as it was; one that cannot happen takes its state away.
+    pub fn follow(&mut self, event: &Event) -> Result<(), FoldError> {
+        let place = event.place;
         let (next_seq, prev) = self.next();
         if place != (EventRef { stream: self.stream, seq: next_seq }) || event.prev != prev {
             return Err(FoldError::Link(place));
         }
         let state = self.state.take();
-        self.state = Some(next_state(state, self.stream, &event).ok_or(FoldError::Impossible(place))?);
-        self.commands.note(&event);
-        self.head = Some(stored.head());
-        Ok(event)
+        self.state = Some(next_state(state, self.stream, event).ok_or(FoldError::Impossible(place))?);
+        self.commands.note(event);
+        self.head = Some(Head { seq: place.seq, leaf: event.leaf });
+        Ok(())
     }
 
     /// The `seq` and `prev` of the next event.
@@ -148,24 +155,24 @@ fn next_state(state: Option<State>, stream: StreamId, event: &Event) -> Option<S
     }
 }
 
-/// The streams that a decision looks at, folded.
+/// The streams that a decision looks at, folded. Histories are shared: a view costs no copy of what long streams add up to.
 #[derive(Debug, Clone, Default)]
-pub struct View(BTreeMap<StreamId, History>);
+pub struct View(BTreeMap<StreamId, Arc<History>>);
 
 impl View {
     /// A view of these streams. Streams that have not begun belong into it too, as [`History::empty`].
-    pub fn new(histories: impl IntoIterator<Item = History>) -> Self {
-        Self(histories.into_iter().map(|history| (history.stream, history)).collect())
+    pub fn new(histories: impl IntoIterator<Item = impl Into<Arc<History>>>) -> Self {
+        Self(histories.into_iter().map(Into::into).map(|history| (history.stream, history)).collect())
     }
 
     /// Every stream in view.
     pub fn histories(&self) -> impl Iterator<Item = &History> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 
     /// A stream in view.
     pub fn history(&self, stream: &StreamId) -> Option<&History> {
-        self.0.get(stream)
+        self.0.get(stream).map(Arc::as_ref)
     }
 
     fn state(&self, stream: StreamId) -> Option<&State> {

@@ -3,12 +3,13 @@
 mod world;
 
 use chartseal_events::command::{
-    AccessApprove, Claims, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderVerify,
-    RecordCreate, RecordDownload, RecordKey, RecordVersion, RequestDownload, SearchPerform,
+    AccessApprove, AuditorAdd, AuditorRemove, Claims, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite,
+    ProviderRegister, ProviderVerify, RecordCreate, RecordDownload, RecordKey, RecordVersion, RequestDownload,
+    SearchPerform,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::event::{AccessExpired, ExpiryReason, KeyIssued, StoredEvent};
-use chartseal_events::limits::MAX_ANNOUNCEMENTS;
+use chartseal_events::limits::{MAX_ANNOUNCEMENTS, MAX_AUDITORS};
 use chartseal_events::state::{ProviderStatus, RequestState};
 use chartseal_events::{Action, Bytes, Code, Command, Hash, Id, Kid, Observation, Outcome, StreamId, Thumbprint};
 use world::{ORIGIN, Person, World, outcome, required_private};
@@ -126,6 +127,57 @@ fn operators_come_and_go_but_one_stays() {
     assert_eq!(refused(world.run(&second, OperatorAdd { sign_key: second.public() })), Code::OperatorExists);
     world.run(&second, remove(&operator)).expect("removed");
     assert_eq!(refused(world.run(&operator, OperatorAdd { sign_key: operator.public() })), Code::UnknownSigner);
+}
+
+#[test]
+fn auditors_come_and_go_and_command_nothing() {
+    let mut world = World::new();
+    let operator = world.operator.clone();
+    let member = world.member(10);
+    let (auditor, second) = (Person::new(20), Person::new(21));
+    let add = |person: &Person| AuditorAdd { sign_key: person.public() };
+    let remove = |person: &Person| AuditorRemove { auditor: Thumbprint::of(&person.public()) };
+    for action in [Action::from(add(&auditor)), remove(&auditor).into()] {
+        assert_eq!(refused(world.run(&member, action.clone())), Code::NotOperator);
+        assert_eq!(refused(world.run(&auditor, action)), Code::UnknownSigner);
+    }
+    assert_eq!(refused(world.run(&operator, remove(&auditor))), Code::NotFound);
+    world.run(&operator, add(&auditor)).expect("added");
+    assert_eq!(refused(world.run(&operator, add(&auditor))), Code::AuditorExists);
+
+    // One key has one role.
+    assert_eq!(refused(world.run(&operator, OperatorAdd { sign_key: auditor.public() })), Code::AuditorExists);
+    assert_eq!(refused(world.run(&operator, add(&operator))), Code::OperatorExists);
+    assert_eq!(
+        refused(world.run(&operator, OperatorRemove { operator: Thumbprint::of(&auditor.public()) })),
+        Code::NotFound
+    );
+    assert_eq!(refused(world.run(&operator, remove(&operator))), Code::NotFound);
+
+    // Nothing that an auditor signs is done.
+    let invite = ProviderInvite { code_hash: Hash([1; 32]), expires_at: world.now_ms + 60_000 };
+    let governing = [Action::from(invite), add(&second).into(), remove(&auditor).into()];
+    for action in governing.into_iter().chain([OperatorAdd { sign_key: second.public() }.into()]) {
+        assert_eq!(refused(world.run(&auditor, action)), Code::NotOperator);
+    }
+    assert_eq!(refused(world.run(&auditor, RecordCreate {})), Code::NotMember);
+
+    world.run(&operator, remove(&auditor)).expect("removed");
+    assert_eq!(refused(world.run(&auditor, RecordCreate {})), Code::UnknownSigner);
+    world.run(&operator, add(&auditor)).expect("added again");
+    world.run(&operator, remove(&auditor)).expect("removed again");
+    world.run(&operator, OperatorAdd { sign_key: auditor.public() }).expect("an operator now");
+}
+
+#[test]
+fn a_vault_has_so_many_auditors() {
+    let mut world = World::new();
+    let operator = world.operator.clone();
+    for seed in 0..u8::try_from(MAX_AUDITORS).expect("few") {
+        world.run(&operator, AuditorAdd { sign_key: Person::new(100 + seed).public() }).expect("added");
+    }
+    let one_more = AuditorAdd { sign_key: Person::new(99).public() };
+    assert_eq!(refused(world.run(&operator, one_more)), Code::BadField);
 }
 
 #[test]

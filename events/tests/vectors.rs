@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chartseal_events::command::{
-    AccessDeny, KeyIssue, OperatorAdd, OperatorRemove, RecordDownload, RecordKey, RecordVersion, RequestDownload,
-    SearchPerform,
+    AccessDeny, AuditorAdd, AuditorRemove, KeyIssue, OperatorAdd, OperatorRemove, RecordDownload, RecordKey,
+    RecordVersion, RequestDownload, SearchPerform,
 };
 use chartseal_events::encoding::base64url;
 use chartseal_events::event::{StoredEvent, leaf_hash};
@@ -77,6 +77,9 @@ fn history() -> World {
     let second = Person::new(20);
     world.run(&operator, OperatorAdd { sign_key: second.public() }).expect("added");
     world.run(&operator, OperatorRemove { operator: Thumbprint::of(&second.public()) }).expect("removed");
+    let auditor = Person::new(21);
+    world.run(&operator, AuditorAdd { sign_key: auditor.public() }).expect("added");
+    world.run(&operator, AuditorRemove { auditor: Thumbprint::of(&auditor.public()) }).expect("removed");
     let record = world.uploaded(&ann);
     world.run(&ann, RecordKey { record, version: 1 }).expect("issued");
     world.run(&ann, RecordDownload { record, version: 1 }).expect("released");

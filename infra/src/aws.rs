@@ -26,7 +26,8 @@ pub use dynamo::{DynamoStore, Tables};
 pub use failure::ServiceFailure;
 #[cfg(feature = "inventory")]
 pub use inventory::{
-    Inventory, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload, VersionPosition,
+    Bucket, Inventory, Object, ObjectVersion, Place, Position, Raw, RawItem, StoreNames, UnfinishedUpload,
+    VersionPosition,
 };
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;

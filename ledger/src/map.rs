@@ -12,7 +12,7 @@ pub mod proof;
 mod update;
 pub mod value;
 
-pub use operation::{Change, MAX_OPERATION_BYTES, Operation, operations, operations_of};
+pub use operation::{Change, MAX_OPERATION_BYTES, Operation, operations, operations_of, operations_of_sealed};
 pub use page::{Page, PageId};
 pub use proof::{Finding, MapProof, prove, verify};
 pub use update::{UpdateError, Updated, get, get_all, update};

@@ -25,6 +25,12 @@ pub fn gathered(stack: &Stack) -> Value {
     for wallet in &spare {
         operator.add_operator(wallet.sign_key()).expect("added");
     }
+    let auditors: Vec<Wallet> = (0..3).map(|_| Wallet::generate_operator().expect("a wallet")).collect();
+    for wallet in &auditors {
+        operator.add_auditor(wallet.sign_key()).expect("added");
+    }
+    let auditor = Client::new(stack.vault(), Wallet::generate_operator().expect("a wallet"));
+    operator.add_auditor(auditor.wallet.sign_key()).expect("added");
     json!({
         "api": stack.api,
         "origin": stack.vault().origin(),
@@ -32,6 +38,7 @@ pub fn gathered(stack: &Stack) -> Value {
         "wallets": {
             "owner": wallet(&owner), "stranger": wallet(&stranger), "asker": wallet(&asker),
             "grantee": wallet(&grantee), "pending": wallet(&pending), "operator": wallet(&operator),
+            "auditor": wallet(&auditor),
         },
         "records": own,
         "own_records": own,
@@ -42,6 +49,7 @@ pub fn gathered(stack: &Stack) -> Value {
         }).collect::<Vec<_>>(),
         "victims": [victim.id(), other_victim.id()],
         "operators": spare.iter().map(|wallet| wallet.thumbprint().to_string()).collect::<Vec<_>>(),
+        "auditors": auditors.iter().map(|wallet| wallet.thumbprint().to_string()).collect::<Vec<_>>(),
         "invitations": (0..INVITATIONS).map(|_| invitation(&operator)).collect::<Vec<_>>(),
         "drafts": (0..3).map(|_| draft(&owner, false)).collect::<Vec<_>>(),
         "large": large(&owner),

@@ -23,8 +23,8 @@ COMMANDS = plans.commands(CAST)
 # An element of ristretto255 (RFC 9496, the generator).
 ELEMENT = "4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY"
 # Who may read; the others of a read's callers are few.
-READERS = {"/tokens": "stranger", "/records/{id}/upload/parts": "owner", "/records/{id}/upload/complete": "owner"}
-OTHER_READERS = ("stranger", "grantee", "owner", "pending", None)
+READERS = {"/tokens": "stranger", "/ledger/blocks/{height}/events/{first}": "auditor", "/records/{id}/upload/parts": "owner", "/records/{id}/upload/complete": "owner"}
+OTHER_READERS = ("stranger", "grantee", "owner", "pending", "auditor", None)
 TILE = "/ledger/tile/{tile}"
 TILE_PARTS = "/ledger/tile/{level}/{index}/{width}"
 # Stands for an upload in parts that was begun.
@@ -90,7 +90,7 @@ def questions(schemas):
 def path_value(path, name):
     given = CAST.given
     if path.startswith("/ledger/"):
-        first = {"level": "0", "index": "000.p", "width": "1", "height": "0", "leaf": given["genesis"]}[name]
+        first = {"level": "0", "index": "000.p", "width": "1", "height": "0", "first": "0", "leaf": given["genesis"]}[name]
         return {"anyOf": [{"enum": [first]}, {"type": "string", "pattern": "^[0-9a-fx.+-]{1,70}$"}]}
     if "/upload/" in path:
         return plans.ids([given["large"]["record"]])
@@ -99,6 +99,7 @@ def path_value(path, name):
         "requests": [given["to_approve"], given["to_deny"], [grant["request"] for grant in given["grants"]]],
         "providers": [given["victims"]],
         "operators": [given["operators"]],
+        "auditors": [given["auditors"]],
     }
     return plans.ids(*pools[path.split("/")[1]])
 

@@ -21,7 +21,7 @@ TEXT = {"anyOf": [{"type": "string", "maxLength": 40}, {"type": "string", "minLe
 PURPOSE = {"anyOf": [{"enum": ["TREAT", "ETREAT", "HPAYMT", "HRESCH", "PUBHLTH"]}, {"type": "string"}]}
 
 # Signed by the right one, by these, and by a key that nobody knows.
-SIGNERS = ("owner", "stranger", "asker", "grantee", "pending", "operator", None)
+SIGNERS = ("owner", "stranger", "asker", "grantee", "pending", "operator", "auditor", None)
 RIGHT_SIGNERS = 10
 # What is wrong with a command beside its fields. The rest of the numbers are no flaw.
 FLAWS = (
@@ -113,6 +113,9 @@ def commands(cast):
         "POST /operators": ("operator.add.v1", "operator", operator_key, {"sign_key": BYTES_32}, {}, None),
         "POST /operators/{kid}/remove": ("operator.remove.v1", "operator", lambda cast, index: {"operator": cast.pick("operators", index)},
                                          {"operator": BYTES_32}, {"*reason": "x"}, "operator"),
+        "POST /auditors": ("auditor.add.v1", "operator", operator_key, {"sign_key": BYTES_32}, {}, None),
+        "POST /auditors/{kid}/remove": ("auditor.remove.v1", "operator", lambda cast, index: {"auditor": cast.pick("auditors", index)},
+                                        {"auditor": BYTES_32}, {"*reason": "x"}, "auditor"),
         "POST /providers": ("provider.register.v1", None, registration, {"provider": provider, "code": BYTES_16, "sign_key": BYTES_32, "seal_key": BYTES_32},
                             {"*organisation": "St. Nova", "*name": "Doctor", "*phone": "+43 1 1", "email": "a@b.example"}, None),
         "POST /providers/{id}/verify": ("provider.verify.v1", "operator", decision("provider", "provider", "victims"), {"provider": provider, "head": HASH},

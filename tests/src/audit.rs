@@ -45,7 +45,10 @@ pub fn audit_as(endpoint: &Endpoint, stack: &Stack, settings: Settings, later: D
         search_keys: name("SearchKeysTable"),
         index: name("IndexTable"),
         work: name("WorkTable"),
+        blocks: name("BlocksTable"),
+        sealed: name("SealedTable"),
         bucket: name("BlobBucket"),
+        ledger_bucket: name("LedgerBucket"),
     };
     let now_ms = || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + later;

@@ -104,10 +104,14 @@ fn serve(client: TcpStream, upstream: &str, here: &str, lie: &Lie, ears: &Mutex<
     let exchange = Exchange { method, path: path.clone(), authorization, body: sent, answer: body.clone() };
     ears.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
     let body = lie(&path, body);
-    headers.retain(|(name, _)| {
-        !["content-length", "transfer-encoding", "connection"].iter().any(|drop| name.eq_ignore_ascii_case(drop))
-    });
-    headers.push(("Content-Length".to_owned(), body.len().to_string()));
+    // What answers a HEAD has no body, and states the length of another one.
+    let is_head = start.starts_with("HEAD ");
+    let length = |name: &str| name.eq_ignore_ascii_case("content-length") && !is_head;
+    let ours = |name: &str| ["transfer-encoding", "connection"].iter().any(|drop| name.eq_ignore_ascii_case(drop));
+    headers.retain(|(name, _)| !length(name) && !ours(name));
+    if !is_head {
+        headers.push(("Content-Length".to_owned(), body.len().to_string()));
+    }
     headers.push(("Connection".to_owned(), "close".to_owned()));
     let mut client = client;
     write_message(&mut client, &status, &headers, &body)

@@ -1,6 +1,9 @@
 //! What an audit of the store sees: every kind of item is changed, dropped, doubled or invented behind the vault's back, and each is named, exactly
 //! and with nothing else. All at once, because an audit of a vault that is harmed in many places must still name each of them.
 
+mod ledger;
+mod objects;
+
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +20,7 @@ use serde_json::{Value, json};
 
 /// Records, so that each is harmed in one way.
 const RECORDS: usize = 14;
-const WOKEN: [&str; 3] = ["consumer", "commit", "sweeper"];
+const WOKEN: [&str; 4] = ["consumer", "commit", "sweeper", "seal"];
 
 /// What is done, and what an audit must say of it.
 #[derive(Default)]
@@ -38,6 +41,8 @@ struct Scene {
     open: Id,
     /// Asked for when nobody was awake any more.
     request: Id,
+    /// The log before its last block.
+    before: ledger::Before,
     events: Vec<Event>,
     bodies: Vec<StoredEvent>,
 }
@@ -95,17 +100,19 @@ impl Scene {
         anna.put(call, &mut second, &Silent).expect("sent");
         anna.wait_uploaded(records[9], 2, &second.sealed.message_id).expect("uploaded");
 
-        // Once at least: its cursor is harmed too.
-        Hands(stack).invoke("sweeper", &json!({}));
-        audited(stack, Duration::from_mins(1), || {
-            Hands(stack).invoke("sweeper", &json!({}));
-        });
+        ledger::fill(stack);
+
+        // Once at least: what they note is harmed too.
+        let sweep = || ["sweeper", "seal"].map(|sweeper| Hands(stack).invoke(sweeper, &json!({})));
+        sweep();
+        audited(stack, Duration::from_mins(1), || drop(sweep()));
+        let before = ledger::Before::of(stack);
         Hands(stack).hints(&WOKEN, false);
         let request = benedikt.ask(records[8]);
         let items = Hands(stack).items("EventsTable");
         let bodies: Vec<StoredEvent> = items.iter().map(stored).collect();
         let events = bodies.iter().map(|stored| stored.open().expect("an event")).collect();
-        Self { stack, anna, benedikt, clara, pending, records, open: created.record, request, events, bodies }
+        Self { stack, anna, benedikt, clara, pending, records, open: created.record, request, before, events, bodies }
     }
 
     fn table(&self, name: &str) -> &'static str {
@@ -162,13 +169,19 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     let stack = scene.stack;
     let policy =
         std::fs::read_to_string(stack.workspace.root().join("audit/policy.json")).expect("the auditor's policy");
-    let tables =
-        ["EventsTable", "PrivateTable", "KeysTable", "SearchKeysTable", "IndexTable", "WorkTable", "BlobBucket"];
-    let policy = tables.iter().fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(name)));
+    let tables = ["Events", "Private", "Keys", "SearchKeys", "Index", "Work", "Blocks", "Sealed"];
+    let outputs = tables
+        .map(|table| format!("{table}Table"))
+        .into_iter()
+        .chain(["BlobBucket", "LedgerBucket"].map(str::to_owned));
+    let policy = outputs.fold(policy, |policy, name| policy.replace(&format!("${{{name}}}"), scene.table(&name)));
     let auditor = Hands(stack).with_policy(&format!("auditor-{}", std::process::id()), &policy);
     let usual = Settings { grace_ms: 300_000, ..impatient(stack) };
-    let report = audit_as(&auditor, stack, usual, Duration::ZERO).expect("the policy is enough");
+    let bodies = Settings { bodies: true, ..usual };
+    let report = audit_as(&auditor, stack, bodies, Duration::ZERO).expect("the policy is enough");
     assert!(report.sound && !report.pending.is_empty(), "nobody has come to the request: {}", report.in_words());
+    assert_eq!(report.bodies_read, report.things["object"].accounted, "every body is read");
+    objects::other_bytes(&scene, bodies);
     let nobody = Hands(stack)
         .with_policy(&format!("nobody-{}", std::process::id()), &policy.replace("dynamodb:Scan", "dynamodb:GetItem"));
     audit_as(&nobody, stack, usual, Duration::ZERO).expect_err("who may not read everything judges nothing");
@@ -181,7 +194,8 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
     keys(&scene, &mut harm);
     lists(&scene, &mut harm);
     work(&scene, &mut harm);
-    objects(&scene, &mut harm);
+    objects::harm(&scene, &mut harm);
+    ledger::harm(&scene, &mut harm);
     Hands(stack).all(&harm.deeds);
 
     let report = audit(stack, impatient(stack), Duration::ZERO);
@@ -227,6 +241,7 @@ fn an_audit_names_everything_that_is_changed_behind_the_vaults_back() {
 fn unheard(scene: &Scene, harm: &mut Harm) {
     let asked = EventRef { stream: StreamId::Request(scene.request), seq: 0 };
     let moment = scene.moment(asked);
+    harm.expect("event-overdue", asked.to_string());
     harm.expect("grant-overdue", asked.to_string());
     harm.expect("due-missing", asked.to_string());
     harm.expect("posting-missing", format!("requests {moment}"));
@@ -272,7 +287,7 @@ fn events(scene: &Scene, harm: &mut Harm) {
     harm.expect("event-foreign", "nonsense 1");
 }
 
-/// Events that are well linked, and that the vault would never have written.
+/// Events that are well linked, and that the vault would never have written. The sealer was not awake.
 fn appended(scene: &Scene, harm: &mut Harm) {
     let uploaded = RecordUploaded { version: 1, announced: 99, version_id: "x".to_owned() };
     scene.append(harm, scene.place(3, 3), None, &uploaded.into(), &[]);
@@ -281,6 +296,7 @@ fn appended(scene: &Scene, harm: &mut Harm) {
     let issued = scene.event(scene.place(4, 3)).clone();
     scene.append(harm, scene.place(4, 4), issued.command.as_ref(), &issued.outcome, &issued.seen);
     harm.expect("event-repeated", scene.place(4, 4).to_string());
+    harm.expect("event-overdue", scene.place(4, 4).to_string());
 
     let key_of =
         |record: usize, seal_key| Outcome::from(KeyIssued { record: scene.records[record], version: 1, seal_key });
@@ -290,9 +306,11 @@ fn appended(scene: &Scene, harm: &mut Harm) {
     // To another wallet than the command's.
     scene.append(harm, scene.place(5, 3), Some(&sign(&scene.anna, 5)), &key_of(5, Bytes([1; 32])), &issued.seen);
     harm.expect("event-undue", scene.place(5, 3).to_string());
+    harm.expect("event-overdue", scene.place(5, 3).to_string());
     // By somebody who may not.
     scene.append(harm, scene.place(6, 3), Some(&sign(&scene.benedikt, 6)), &key_of(6, Bytes([1; 32])), &issued.seen);
     harm.expect("event-undecidable", scene.place(6, 3).to_string());
+    harm.expect("event-overdue", scene.place(6, 3).to_string());
 }
 
 fn private_values(scene: &Scene, harm: &mut Harm) {
@@ -404,26 +422,4 @@ fn work(scene: &Scene, harm: &mut Harm) {
         harm.drop_item(table, &two("item", text("item"), "part", text("part")));
     }
     harm.expect("due-missing", announced.to_string());
-}
-
-fn objects(scene: &Scene, harm: &mut Harm) {
-    let bucket = scene.table("BlobBucket");
-    harm.deeds.push(json!({"do": "delete-object", "bucket": bucket, "prefix": scene.object(11)}));
-    harm.expect("object-missing", scene.object(11));
-    // What S3 calls them is known when it is done.
-    let open = format!("records/{}/1/1", scene.open);
-    let done = [
-        ("object-orphan", "put-object", "nonsense".to_owned(), "version"),
-        ("object-orphan", "put-object", scene.object(8), "version"),
-        ("object-changed", "put-object", open, "version"),
-        ("delete-marker-orphan", "mark-deleted", scene.object(12), "version"),
-        ("upload-orphan", "begin-upload", scene.object(8), "upload"),
-    ];
-    let deeds = done
-        .each_ref()
-        .map(|(_, deed, key, _)| json!({"do": deed, "bucket": bucket, "key": key, "body": "other bytes"}));
-    let answers = Hands(scene.stack).all(&deeds);
-    for ((code, _, key, word), answer) in done.into_iter().zip(answers) {
-        harm.expect(code, format!("{key} {word} {}", answer.as_str().expect("an id")));
-    }
 }

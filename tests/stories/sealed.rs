@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chartseal_cli::DownloadOf;
 use chartseal_tests::killer::{Hits, Orders};
-use chartseal_tests::{Hands, Hospital, Killer, Stack, StoredLog, sample};
+use chartseal_tests::{Hands, Hospital, Killer, Stack, StoredLog, audited, sample};
 use serde_json::{Value, json};
 
 /// How long sealing may take at most, on a busy machine, with its sweep every minute.
@@ -68,6 +68,13 @@ fn every_event_comes_into_the_log_once_whatever_becomes_of_its_sealers() {
         hands.try_do(&json!({"do": "delete-object", "bucket": stack.output("LedgerBucket"), "prefix": "checkpoint"}));
     assert!(deleted.as_ref().is_err_and(|why| why.contains("AccessDenied")), "{deleted:?}");
     assert_eq!(log.checkpoint(), Some(last));
+    let report = audited(stack, PATIENCE, || {
+        for sweeper in ["sweeper", "seal"] {
+            hands.invoke(sweeper, &json!({}));
+        }
+    });
+    assert_eq!(report.things["leaf"].accounted, log.standing().events.len() as u64);
+    told("audited");
 }
 
 /// A record that one hospital keeps and another one reads.

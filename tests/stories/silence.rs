@@ -222,6 +222,14 @@ fn a_day(stack: &Stack, way: &Liar) -> Run {
     let other = Wallet::generate_operator().expect("a wallet");
     operator.add_operator(other.sign_key()).expect("added");
     operator.remove_operator(other.thumbprint(), &planted.text("a reason for removing")).expect("removed");
+    let auditor = Client::new(vault.clone(), Wallet::generate_operator().expect("a wallet"));
+    planted.wallet("the auditor", &auditor.wallet);
+    operator.add_auditor(auditor.wallet.sign_key()).expect("added");
+    auditor.block_events(0).expect("read").expect("a stack begins with a block");
+    operator
+        .remove_auditor(auditor.wallet.thumbprint(), &planted.text("a reason for ending an audit"))
+        .expect("removed");
+    auditor.block_events(0).expect_err("an auditor no more");
     operator.suspend_provider(benedikt.id(), &planted.text("a reason for suspending")).expect("suspended");
     let again =
         benedikt.sign(ProviderSuspend { provider: anna.id() }, &[("reason", &planted.text("a refused reason"))]);

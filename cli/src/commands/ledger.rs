@@ -1,5 +1,7 @@
 //! `chartseal ledger`, `chartseal receipt`, `chartseal verify`: what the vault's log says, and proofs that are kept.
 
+mod block;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +20,21 @@ use crate::session::Session;
 /// What a proof file's name ends with.
 const PROOF: &str = "tlog-proof";
 
-/// The vault's log: its key, its newest checkpoint.
+/// The vault's log: its key, its newest checkpoint, its blocks.
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
     /// Print the log's public key: all that `chartseal verify` needs.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger key > vault.vkey")]
     Key,
+    /// Show a block: its header and its events' leaf hashes. The header is checked against the leaf hashes, and not that it is in the log.
+    #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger block 0")]
+    Block {
+        /// How many blocks are before it.
+        height: u64,
+        /// What the events are, too: for operators and auditors.
+        #[arg(long)]
+        events: bool,
+    },
     /// Get the newest checkpoint and check who signed it.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger checkpoint")]
     Checkpoint {
@@ -81,7 +92,7 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    fn policy(&self, log: VerifierKey) -> Result<Policy, Failure> {
+    pub fn policy(&self, log: VerifierKey) -> Result<Policy, Failure> {
         let quorum = self.quorum.unwrap_or(self.keys.len());
         Policy::new(log, None, self.keys.clone(), quorum).map_err(|error| {
             Failure::usage(format!("these keys make no policy: {error}"), "Look at --key, --witness and --quorum.")
@@ -91,14 +102,16 @@ impl Witnesses {
 
 pub fn run(command: &Ledger, session: &Session, output: &Output) -> Answered {
     let vault = session.vault()?;
-    let key = vault.log_key()?;
+    let log_key = || vault.log_key();
     match command {
+        Ledger::Block { height, events } => block::run(*height, *events, session, output),
         Ledger::Key => {
+            let key = log_key()?;
             output.say(key.to_string());
             Ok(json!({ "origin": vault.origin(), "key": key.to_string() }))
         }
         Ledger::Checkpoint { witnesses } => {
-            let Some(accepted) = vault.checkpoint(&witnesses.policy(key)?)? else {
+            let Some(accepted) = vault.checkpoint(&witnesses.policy(log_key()?)?)? else {
                 output.say("nothing is sealed yet");
                 return Ok(json!({ "origin": vault.origin(), "size": 0 }));
             };

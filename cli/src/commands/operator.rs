@@ -1,4 +1,4 @@
-//! `chartseal operator`: an operator's wallet, and who else is one.
+//! `chartseal operator`: an operator's wallet, who else is one, and who is an auditor.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::session::Session;
 /// For the vault's operators: their wallets and their circle.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make an operator's wallet; its key goes into the stack's OperatorKeys parameter.
+    /// Make an operator's wallet; its key goes into the stack's OperatorKeys parameter. An auditor's wallet is made the same way.
     #[command(after_help = "Example:\n  chartseal operator init --out operator.wallet")]
     Init {
         /// The file to write; one that is there is not replaced.
@@ -46,6 +46,27 @@ pub enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// Let a key read what operators read, and do nothing else: an auditor's.
+    #[command(
+        name = "add-auditor",
+        after_help = "Example:\n  chartseal operator init --out auditor.wallet\n  chartseal --wallet operator.wallet operator add-auditor 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    )]
+    AddAuditor {
+        /// The `operator_key` that `operator init` printed for the auditor's wallet.
+        key: Bytes<32>,
+    },
+    /// Take an auditor's rights away.
+    #[command(
+        name = "remove-auditor",
+        after_help = "Example:\n  chartseal --wallet operator.wallet operator remove-auditor kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --reason 'the audit is over'"
+    )]
+    RemoveAuditor {
+        /// The auditor's `kid`.
+        kid: Thumbprint,
+        /// Why; kept beside the event, for operators.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
@@ -61,6 +82,17 @@ pub fn run(command: &Command, session: &Session, output: &Output) -> Answered {
         Command::Remove { kid, reason } => {
             let event = session.client()?.remove_operator(*kid, reason)?;
             output.say(format!("{kid} is no longer an operator"));
+            Ok(json!({ "kid": kid, "event": output::event(&event) }))
+        }
+        Command::AddAuditor { key } => {
+            let event = session.client()?.add_auditor(*key)?;
+            let kid = Thumbprint::of(key);
+            output.say(format!("{kid} is an auditor now"));
+            Ok(json!({ "kid": kid, "event": output::event(&event) }))
+        }
+        Command::RemoveAuditor { kid, reason } => {
+            let event = session.client()?.remove_auditor(*kid, reason)?;
+            output.say(format!("{kid} is no longer an auditor"));
             Ok(json!({ "kid": kid, "event": output::event(&event) }))
         }
     }

@@ -1,4 +1,5 @@
-//! The sealed part of a wallet file: its JSON, and the age encryption around it (age-encryption.org/v1, scrypt recipient, armored).
+//! The sealed part of a wallet file: its JSON, and the age encryption around it (age-encryption.org/v1, scrypt recipient, armored). Other files with
+//! secrets are sealed in the same way: a witness' key is.
 
 use std::io::{Read as _, Write as _};
 
@@ -65,6 +66,11 @@ pub(super) fn seal(wallet: &Wallet, passphrase: &Passphrase, work_factor_log2: u
     // Large enough from the start: a buffer that grows leaves copies behind.
     let mut json = Zeroizing::new(Vec::with_capacity(4096));
     serde_json::to_writer(&mut *json, &inner).map_err(|_| WalletError::NotSealed)?;
+    seal_bytes(&json, passphrase, work_factor_log2)
+}
+
+/// Seals a few bytes under a passphrase: an armored age file.
+pub fn seal_bytes(bytes: &[u8], passphrase: &Passphrase, work_factor_log2: u8) -> Result<String, WalletError> {
     let mut recipient = scrypt::Recipient::new(passphrase.secret());
     recipient.set_work_factor(work_factor_log2);
     let sealed = || -> std::io::Result<Vec<u8>> {
@@ -72,7 +78,7 @@ pub(super) fn seal(wallet: &Wallet, passphrase: &Passphrase, work_factor_log2: u
             .map_err(std::io::Error::other)?;
         let armored = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
         let mut writer = encryptor.wrap_output(armored)?;
-        writer.write_all(&json)?;
+        writer.write_all(bytes)?;
         writer.finish()?.finish()
     };
     String::from_utf8(sealed().map_err(|_| WalletError::NotSealed)?).map_err(|_| WalletError::NotSealed)
@@ -80,6 +86,16 @@ pub(super) fn seal(wallet: &Wallet, passphrase: &Passphrase, work_factor_log2: u
 
 /// Opens a sealed wallet.
 pub(super) fn open(armored: &str, passphrase: &Passphrase) -> Result<Wallet, WalletError> {
+    let json = open_bytes(armored, passphrase)?;
+    let inner: Inner = serde_json::from_slice(&json).map_err(|_| WalletError::NotAWallet)?;
+    if inner.v != 1 {
+        return Err(WalletError::LaterVersion);
+    }
+    Wallet::of_keys(&inner.sign.0, RecipientSecret::from_bytes(*inner.seal.0), inner.identity, inner.vault)
+}
+
+/// Opens what [`seal_bytes`] sealed.
+pub fn open_bytes(armored: &str, passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, WalletError> {
     let decryptor = Decryptor::new(ArmoredReader::new(armored.as_bytes())).map_err(|_| WalletError::NotAWallet)?;
     if !decryptor.is_scrypt() {
         return Err(WalletError::NotAWallet);
@@ -92,9 +108,5 @@ pub(super) fn open(armored: &str, passphrase: &Passphrase) -> Result<Wallet, Wal
     })?;
     let mut json = Zeroizing::new(Vec::with_capacity(4096));
     reader.take(MAX_INNER_BYTES).read_to_end(&mut json).map_err(|_| WalletError::WrongPassphrase)?;
-    let inner: Inner = serde_json::from_slice(&json).map_err(|_| WalletError::NotAWallet)?;
-    if inner.v != 1 {
-        return Err(WalletError::LaterVersion);
-    }
-    Wallet::of_keys(&inner.sign.0, RecipientSecret::from_bytes(*inner.seal.0), inner.identity, inner.vault)
+    Ok(json)
 }

@@ -71,6 +71,8 @@ macro_rules! actions {
 actions! {
     OperatorAdd(OperatorAdd) = "operator.add.v1", [];
     OperatorRemove(OperatorRemove) = "operator.remove.v1", [required("reason", 1_000)];
+    AuditorAdd(AuditorAdd) = "auditor.add.v1", [];
+    AuditorRemove(AuditorRemove) = "auditor.remove.v1", [required("reason", 1_000)];
     ProviderInvite(ProviderInvite) = "provider.invite.v1", [optional("note", 1_000)];
     ProviderRegister(ProviderRegister) = "provider.register.v1",
         [required("organisation", 200), required("name", 200), required("phone", 50), optional("email", 254)];
@@ -108,6 +110,16 @@ fields! {
     OperatorRemove {
         /// Whose.
         operator: Thumbprint,
+    }
+    /// An operator lets a key read what operators read, and sign nothing but that.
+    AuditorAdd {
+        /// The new auditor's Ed25519 public key.
+        sign_key: Bytes<32>,
+    }
+    /// An operator takes an auditor's rights away.
+    AuditorRemove {
+        /// Whose.
+        auditor: Thumbprint,
     }
     /// An operator invites an organisation: its cloud ID comes to be.
     ProviderInvite {
@@ -232,6 +244,7 @@ impl Action {
         let bad = |field| Err(Refusal::field(Code::BadField, field));
         match self {
             Self::OperatorAdd(OperatorAdd { sign_key }) if !is_public_key(sign_key) => bad("sign_key"),
+            Self::AuditorAdd(AuditorAdd { sign_key }) if !is_public_key(sign_key) => bad("sign_key"),
             Self::ProviderRegister(ProviderRegister { sign_key, .. }) if !is_public_key(sign_key) => bad("sign_key"),
             Self::ProviderRegister(ProviderRegister { seal_key, .. }) if seal_key.0 == [0; 32] => bad("seal_key"),
             Self::RecordAnnounce(announcement) => announcement.check(),

@@ -12,6 +12,8 @@ use crate::state::{Operators, Provider, ProviderStatus, Staff, View};
 pub enum Signer<'a> {
     /// An operator of the vault.
     Operator(Thumbprint, &'a Operators),
+    /// An auditor of the vault: may read, and commands nothing.
+    Auditor(Thumbprint),
     /// A person, acting for a provider in whatever state that is.
     Staff(&'a Staff, &'a Provider),
     /// A key that registers.
@@ -56,7 +58,11 @@ pub fn signer<'a>(view: &'a View, jws: &Jws, act: Option<crate::id::Id>) -> Resu
     let (signer, key): (Signer<'a>, &Bytes<32>) = match (jws.kid(), act) {
         (Kid::Key(kid), None) => {
             let operators = view.operators().ok_or(Code::UnknownSigner)?;
-            (Signer::Operator(kid, operators), operators.keys.get(&kid).ok_or(Code::UnknownSigner)?)
+            match (operators.keys.get(&kid), operators.auditors.get(&kid)) {
+                (Some(key), _) => (Signer::Operator(kid, operators), key),
+                (None, Some(key)) => (Signer::Auditor(kid), key),
+                (None, None) => return Err(Code::UnknownSigner.into()),
+            }
         }
         (Kid::Person(person), Some(act)) => {
             let staff = view.staff(person).ok_or(Code::UnknownSigner)?;

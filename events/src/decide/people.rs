@@ -1,21 +1,22 @@
-//! Decisions about the vault's operators and its providers.
+//! Decisions about the vault's operators, its auditors and its providers.
 
 use subtle::ConstantTimeEq as _;
 
 use super::{Decision, Draft, Signer, taken_before};
 use crate::codes::{Code, Refusal};
 use crate::command::{
-    Command, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+    AuditorAdd, AuditorRemove, Command, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify,
 };
 use crate::encoding::Hash;
 use crate::event::{
-    Genesis, OperatorAdded, OperatorRemoved, ProviderInvited, ProviderRegistered, ProviderSuspended, ProviderVerified,
-    Role, StaffAdded,
+    AuditorAdded, AuditorRemoved, Genesis, OperatorAdded, OperatorRemoved, ProviderInvited, ProviderRegistered,
+    ProviderSuspended, ProviderVerified, Role, StaffAdded,
 };
 use crate::id::{Kind, Thumbprint};
 use crate::jws::is_public_key;
-use crate::limits::{MAX_INVITATION_MS, MAX_OPERATORS};
-use crate::state::{ProviderStatus, View};
+use crate::limits::{MAX_AUDITORS, MAX_INVITATION_MS, MAX_OPERATORS};
+use crate::state::{Operators, ProviderStatus, View};
 use crate::stream::StreamId;
 
 /// The hash of an invitation's code, as the invitation's event has it.
@@ -50,9 +51,7 @@ pub(super) fn add_operator(
     if let Some(done) = taken_before(view, StreamId::Vault, command)? {
         return Ok(done);
     }
-    if operators.keys.contains_key(&Thumbprint::of(&add.sign_key)) {
-        return Err(Code::OperatorExists.into());
-    }
+    is_nobodys(operators, Thumbprint::of(&add.sign_key))?;
     if operators.keys.len() >= MAX_OPERATORS {
         return Err(Refusal::field(Code::BadField, "sign_key"));
     }
@@ -76,6 +75,50 @@ pub(super) fn remove_operator(
         return Err(Code::LastOperator.into());
     }
     Ok(Draft::new(StreamId::Vault, OperatorRemoved { operator: remove.operator }).into())
+}
+
+pub(super) fn add_auditor(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    add: &AuditorAdd,
+) -> Result<Decision, Refusal> {
+    let (_, operators) = signer.operator()?;
+    if let Some(done) = taken_before(view, StreamId::Vault, command)? {
+        return Ok(done);
+    }
+    is_nobodys(operators, Thumbprint::of(&add.sign_key))?;
+    if operators.auditors.len() >= MAX_AUDITORS {
+        return Err(Refusal::field(Code::BadField, "sign_key"));
+    }
+    Ok(Draft::new(StreamId::Vault, AuditorAdded { sign_key: add.sign_key }).into())
+}
+
+pub(super) fn remove_auditor(
+    view: &View,
+    command: &Command,
+    signer: &Signer<'_>,
+    remove: &AuditorRemove,
+) -> Result<Decision, Refusal> {
+    let (_, operators) = signer.operator()?;
+    if let Some(done) = taken_before(view, StreamId::Vault, command)? {
+        return Ok(done);
+    }
+    if !operators.auditors.contains_key(&remove.auditor) {
+        return Err(Code::NotFound.into());
+    }
+    Ok(Draft::new(StreamId::Vault, AuditorRemoved { auditor: remove.auditor }).into())
+}
+
+/// One key has one role, so that what a thumbprint may do is never a question of which list is looked at first.
+fn is_nobodys(operators: &Operators, kid: Thumbprint) -> Result<(), Refusal> {
+    if operators.keys.contains_key(&kid) {
+        Err(Code::OperatorExists.into())
+    } else if operators.auditors.contains_key(&kid) {
+        Err(Code::AuditorExists.into())
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn invite(

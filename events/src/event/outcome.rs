@@ -50,6 +50,8 @@ outcomes! {
     Genesis(Genesis) = "vault.genesis.v1";
     OperatorAdded(OperatorAdded) = "operator.added.v1";
     OperatorRemoved(OperatorRemoved) = "operator.removed.v1";
+    AuditorAdded(AuditorAdded) = "auditor.added.v1";
+    AuditorRemoved(AuditorRemoved) = "auditor.removed.v1";
     ProviderInvited(ProviderInvited) = "provider.invited.v1";
     ProviderRegistered(ProviderRegistered) = "provider.registered.v1";
     ProviderVerified(ProviderVerified) = "provider.verified.v1";
@@ -101,6 +103,16 @@ fields! {
     OperatorRemoved {
         /// The key's thumbprint.
         operator: Thumbprint,
+    }
+    /// A key became an auditor's.
+    AuditorAdded {
+        /// The Ed25519 public key.
+        sign_key: Bytes<32>,
+    }
+    /// A key is no longer an auditor's.
+    AuditorRemoved {
+        /// The key's thumbprint.
+        auditor: Thumbprint,
     }
     /// An organisation was invited. Stands first in its stream.
     ProviderInvited {

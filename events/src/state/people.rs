@@ -7,7 +7,7 @@ use crate::encoding::{Bytes, Hash};
 use crate::event::{Event, Genesis, Outcome, Role, StaffAdded};
 use crate::id::{Id, Kid, Thumbprint};
 
-/// The vault: its genesis and its operators as they are now.
+/// The vault: its genesis, its operators and its auditors as they are now. A key is an operator's or an auditor's, never both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operators {
     /// What the vault began with.
@@ -16,22 +16,36 @@ pub struct Operators {
     pub genesis_leaf: Hash,
     /// The operators' public keys, by thumbprint.
     pub keys: BTreeMap<Thumbprint, Bytes<32>>,
+    /// The auditors' public keys, by thumbprint.
+    pub auditors: BTreeMap<Thumbprint, Bytes<32>>,
 }
 
 impl Operators {
     pub(super) fn begin(event: &Event) -> Option<Self> {
         let Outcome::Genesis(genesis) = &event.outcome else { return None };
         let keys = genesis.operators.iter().map(|key| (Thumbprint::of(key), *key)).collect();
-        Some(Self { genesis: genesis.clone(), genesis_leaf: event.leaf, keys })
+        Some(Self { genesis: genesis.clone(), genesis_leaf: event.leaf, keys, auditors: BTreeMap::new() })
+    }
+
+    /// Whether a key is somebody's here.
+    pub(crate) fn has(&self, kid: Thumbprint) -> bool {
+        self.keys.contains_key(&kid) || self.auditors.contains_key(&kid)
     }
 
     pub(super) fn then(mut self, event: &Event) -> Option<Self> {
         match &event.outcome {
             Outcome::OperatorAdded(added) => {
-                let new = self.keys.insert(Thumbprint::of(&added.sign_key), added.sign_key).is_none();
+                let kid = Thumbprint::of(&added.sign_key);
+                let new = !self.has(kid) && self.keys.insert(kid, added.sign_key).is_none();
                 new.then_some(self)
             }
             Outcome::OperatorRemoved(removed) => self.keys.remove(&removed.operator).map(|_| self),
+            Outcome::AuditorAdded(added) => {
+                let kid = Thumbprint::of(&added.sign_key);
+                let new = !self.has(kid) && self.auditors.insert(kid, added.sign_key).is_none();
+                new.then_some(self)
+            }
+            Outcome::AuditorRemoved(removed) => self.auditors.remove(&removed.auditor).map(|_| self),
             _ => None,
         }
     }

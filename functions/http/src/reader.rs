@@ -13,6 +13,8 @@ use crate::{Failure, Incoming};
 pub enum Caller {
     /// An operator of the vault.
     Operator(Thumbprint),
+    /// An auditor of the vault.
+    Auditor(Thumbprint),
     /// A person of a provider.
     Staff {
         /// The person.
@@ -29,6 +31,8 @@ pub enum Caller {
 pub enum Reader {
     /// An operator of the vault.
     Operator(Thumbprint),
+    /// An auditor of the vault, who sees what operators see.
+    Auditor(Thumbprint),
     /// A person of a verified provider.
     Member {
         /// The person.
@@ -43,6 +47,7 @@ impl Caller {
     pub fn reader(self) -> Result<Reader, Refusal> {
         match self {
             Self::Operator(kid) => Ok(Reader::Operator(kid)),
+            Self::Auditor(kid) => Ok(Reader::Auditor(kid)),
             Self::Staff { barred: Some(refusal), .. } => Err(refusal),
             Self::Staff { staff, provider, barred: None } => Ok(Reader::Member { staff, provider }),
         }
@@ -53,7 +58,7 @@ impl Reader {
     /// The provider that the caller acts for.
     pub const fn provider(&self) -> Option<Id> {
         match self {
-            Self::Operator(_) => None,
+            Self::Operator(_) | Self::Auditor(_) => None,
             Self::Member { provider, .. } => Some(*provider),
         }
     }
@@ -77,6 +82,7 @@ pub async fn authenticate<E: EventStore>(
     let signer = signer(&view, &token.jws, token.claims.act)?;
     match &signer {
         Signer::Operator(kid, _) => Ok(Caller::Operator(*kid)),
+        Signer::Auditor(kid) => Ok(Caller::Auditor(*kid)),
         Signer::Staff(staff, provider) => {
             Ok(Caller::Staff { staff: staff.id, provider: provider.id, barred: signer.member().err() })
         }

@@ -94,8 +94,9 @@ impl RouteEntry {
         let path: &[Code] = match self.access {
             _ if !self.pattern.contains('{') => &[],
             Access::Command => &[Code::BadId, Code::PathMismatch, Code::NotFound],
-            Access::Read => &[Code::BadId, Code::NotFound],
-            Access::Anyone => &[Code::BadPlace, Code::NotFound],
+            Access::Read if self.pattern.contains("{id}") => &[Code::BadId, Code::NotFound],
+            // Hashes, heights, positions and tiles.
+            Access::Read | Access::Anyone => &[Code::BadPlace, Code::NotFound],
         };
         let mut codes: Vec<Code> = [ALWAYS, access, path, self.codes].concat();
         codes.sort_unstable();

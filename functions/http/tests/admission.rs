@@ -52,6 +52,7 @@ impl Service for Small {
             Call::Read => {
                 let who = match reader(incoming, ORIGIN, &self.0, now_ms).await? {
                     Reader::Operator(_) => "operator".to_owned(),
+                    Reader::Auditor(_) => "auditor".to_owned(),
                     Reader::Member { provider, .. } => provider.to_string(),
                 };
                 path.id("id")?;

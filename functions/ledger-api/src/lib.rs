@@ -1,20 +1,26 @@
-//! The ledger, for anybody: the checkpoint, tiles, block headers, proofs. All of it is hashes; what an event says is not here.
+//! The ledger, for anybody: the checkpoint, tiles, block headers, proofs. All of that is hashes. What a block's events say is for operators and auditors
+//! (`bodies`).
 //!
 //! In scope: what has been published. A block that is committed but not yet under a published checkpoint is not shown. Nothing here needs to be trusted:
 //! everything leads to a checkpoint that the log's key has signed, and whoever reads it checks that. Out of scope: sealing (`functions/seal`).
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod bodies;
 mod head;
+
+use std::str::FromStr;
 
 use chartseal_events::encoding::base64url;
 use chartseal_events::wire::{LedgerBlock, LedgerProof};
 use chartseal_events::{Code, Hash};
 use chartseal_http::{Access, Answer, Cache, Failure, Incoming, PathValues, Route, Service};
-use chartseal_infra::ports::{BlockStore, LogFiles, SealedIndex, StoreError};
+use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, SealedIndex, StoreError};
+use chartseal_ledger::block::Block;
 use chartseal_ledger::tile::TileAddress;
 use chartseal_ledger::tree::inclusion;
 
+pub use bodies::events;
 use head::Head;
 
 /// A checkpoint is good until there is the next one; a cache may give it for so long.
@@ -22,13 +28,19 @@ const CHECKPOINT_CACHE: Cache = Cache::Seconds(1);
 
 /// The function, on its ports.
 #[derive(Debug, Clone)]
-pub struct Ledger<B, I, F> {
+pub struct Ledger<B, I, F, E, C> {
+    /// The vault's origin.
+    pub origin: String,
     /// The blocks.
     pub blocks: B,
     /// Where leaves stand.
     pub index: I,
     /// Tiles and the checkpoint.
     pub files: F,
+    /// The events: who may read them, and what they say.
+    pub events: E,
+    /// The time.
+    pub clock: C,
 }
 
 /// What can be called.
@@ -40,6 +52,8 @@ pub enum Call {
     Tile,
     /// A block's header and leaves.
     Block,
+    /// What a block's events say.
+    Events,
     /// The proof of a leaf.
     Proof,
 }
@@ -53,19 +67,27 @@ pub const ROUTES: &[Route<Call>] = &[
     get("/ledger/checkpoint", Call::Checkpoint, &[Code::NotFound]),
     get("/ledger/tile/{tile+}", Call::Tile, &[]),
     get("/ledger/blocks/{height}", Call::Block, &[]),
+    Route {
+        method: "GET",
+        pattern: "/ledger/blocks/{height}/events/{first}",
+        access: Access::Read,
+        call: Call::Events,
+        codes: &[Code::NotAuditor],
+    },
     get("/ledger/proof/{leaf}", Call::Proof, &[]),
 ];
 
-impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
+impl<B: BlockStore, I: SealedIndex, F: LogFiles, E: EventStore, C: Clock> Service for Ledger<B, I, F, E, C> {
     type Call = Call;
 
     const ROUTES: &'static [Route<Call>] = ROUTES;
 
-    async fn handle(&self, call: Call, _: &Incoming, path: &PathValues) -> Result<Answer, Failure> {
+    async fn handle(&self, call: Call, incoming: &Incoming, path: &PathValues) -> Result<Answer, Failure> {
         match call {
             Call::Checkpoint => checkpoint(self).await,
             Call::Tile => tile(self, path).await,
             Call::Block => block(self, path).await,
+            Call::Events => events(self, incoming, path).await,
             Call::Proof => proof(self, path).await,
         }
     }
@@ -78,7 +100,7 @@ impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
     get, path = "/ledger/checkpoint", tag = "ledger",
     responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
 ))]
-pub async fn checkpoint<B, I, F: LogFiles>(ledger: &Ledger<B, I, F>) -> Result<Answer, Failure> {
+pub async fn checkpoint<B, I, F: LogFiles, E, C>(ledger: &Ledger<B, I, F, E, C>) -> Result<Answer, Failure> {
     let published = ledger.files.published().await?.ok_or(Code::NotFound)?;
     Ok(Answer::text(published.note).cached(CHECKPOINT_CACHE))
 }
@@ -92,8 +114,8 @@ pub async fn checkpoint<B, I, F: LogFiles>(ledger: &Ledger<B, I, F>) -> Result<A
     params(("tile" = String, Path, description = "The rest of the tile's path; it has slashes.", example = "0/000")),
     responses((status = 200, description = "The tile's hashes.", body = Vec<u8>, content_type = "application/octet-stream")),
 ))]
-pub async fn tile<B: BlockStore, I, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn tile<B: BlockStore, I, F: LogFiles, E, C>(
+    ledger: &Ledger<B, I, F, E, C>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let rest: String = path.parse("tile")?;
@@ -118,20 +140,33 @@ pub async fn tile<B: BlockStore, I, F: LogFiles>(
     params(("height" = u64, Path, description = "How many blocks are before it.")),
     responses((status = 200, description = "The block.", body = LedgerBlock)),
 ))]
-pub async fn block<B: BlockStore, I, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn block<B: BlockStore, I, F: LogFiles, E, C>(
+    ledger: &Ledger<B, I, F, E, C>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
-    let digits: String = path.parse("height")?;
-    let height = digits.parse::<u64>().ok().filter(|height| height.to_string() == digits).ok_or(Code::BadPlace)?;
-    let size = head::published(&ledger.files).await?.map_or(0, |(_, checkpoint)| checkpoint.size());
-    let block = ledger.blocks.block(height).await?.filter(|block| block.seal().size() <= size).ok_or(Code::NotFound)?;
+    let height = place(path, "height")?;
+    let block = published_block(ledger, height).await?;
     let document = LedgerBlock {
         height,
         seal: base64url(&block.seal().to_bytes()),
         leaves: block.events().iter().map(|event| event.leaf).collect(),
     };
     Ok(Answer::ok(&document)?.cached(Cache::Forever))
+}
+
+/// A number in a path, in its one spelling.
+pub(crate) fn place<T: FromStr + ToString>(path: &PathValues, name: &'static str) -> Result<T, Failure> {
+    let digits: String = path.parse(name)?;
+    Ok(digits.parse::<T>().ok().filter(|number| number.to_string() == digits).ok_or(Code::BadPlace)?)
+}
+
+/// A block that is under the published checkpoint.
+pub(crate) async fn published_block<B: BlockStore, I, F: LogFiles, E, C>(
+    ledger: &Ledger<B, I, F, E, C>,
+    height: u64,
+) -> Result<Block, Failure> {
+    let size = head::published(&ledger.files).await?.map_or(0, |(_, checkpoint)| checkpoint.size());
+    Ok(ledger.blocks.block(height).await?.filter(|block| block.seal().size() <= size).ok_or(Code::NotFound)?)
 }
 
 /// Prove a leaf
@@ -143,8 +178,8 @@ pub async fn block<B: BlockStore, I, F: LogFiles>(
     params(("leaf" = String, Path, description = "The event's leaf hash, hex.")),
     responses((status = 200, description = "The proof.", body = LedgerProof)),
 ))]
-pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles, E, C>(
+    ledger: &Ledger<B, I, F, E, C>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let digits: String = path.parse("leaf")?;
@@ -182,5 +217,5 @@ pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
 /// The routes, as OpenAPI describes them.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(checkpoint, tile, block, proof))]
+#[openapi(paths(checkpoint, tile, block, bodies::events, proof))]
 pub struct Api;

@@ -19,7 +19,7 @@ use chartseal_ledger::tile::{TileAddress, VerifiedTiles, partial_tiles, tiles_fo
 use chartseal_ledger::tree::{Proof, Span, consistency, inclusion};
 use chartseal_ledger_api::Ledger;
 
-type Function = Ledger<MemoryVault, MemoryVault, MemoryVault>;
+type Function = Ledger<MemoryVault, MemoryVault, MemoryVault, MemoryVault, MemoryVault>;
 
 fn leaf(number: u64) -> Hash {
     Hash::of(&[&number.to_be_bytes()])
@@ -44,7 +44,14 @@ impl Log {
 
     fn function(&self) -> Function {
         let vault = &self.stage.vault;
-        Ledger { blocks: vault.clone(), index: vault.clone(), files: vault.clone() }
+        Ledger {
+            origin: ORIGIN.to_owned(),
+            blocks: vault.clone(),
+            index: vault.clone(),
+            files: vault.clone(),
+            events: vault.clone(),
+            clock: vault.clone(),
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -30,8 +30,9 @@ pub use errors::errors;
     ),
     tags(
         (name = "vault", description = "Whether the vault answers, and where trust in it begins."),
-        (name = "ledger", description = "The signed log of all events, for anybody to check: hashes only."),
+        (name = "ledger", description = "The signed log of all events, for anybody to check: hashes. What its events say is for operators and auditors."),
         (name = "operators", description = "Who runs the vault."),
+        (name = "auditors", description = "Who may read what operators read."),
         (name = "providers", description = "Who may use the vault."),
         (name = "records", description = "Encrypted records: create, announce, upload, list, download."),
         (name = "keys", description = "Data keys, sealed to one wallet."),

@@ -1,4 +1,4 @@
-//! Records as their parties see them: owners their own, operators all, a requester one that it holds a live grant on. The index gives hints
+//! Records as their parties see them: owners their own, operators and auditors all, a requester one that it holds a live grant on. The index gives hints
 //! where to look; what is shown comes from the streams alone.
 
 use chartseal_events::limits::{MAX_DECISION_MS, MAX_GRANT_S};
@@ -20,7 +20,7 @@ const MAX_GRANT_PAGES: usize = 50;
 
 /// List records, newest first
 ///
-/// A provider's own; for operators all.
+/// A provider's own; for operators and auditors all.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/records", tag = "records",
     params(
@@ -37,7 +37,7 @@ pub async fn list<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let reader = reader(incoming, &vault.origin, &vault.store, now_ms).await?;
     let paging = Paging::of(incoming)?;
     let (list, owner) = match reader {
-        Reader::Operator(_) => (IndexList::Records, None),
+        Reader::Operator(_) | Reader::Auditor(_) => (IndexList::Records, None),
         Reader::Member { provider, .. } => (IndexList::RecordsOf(provider), Some(provider)),
     };
     let page = vault.store.page(&list, paging.cursor, paging.limit).await?;
@@ -67,7 +67,7 @@ async fn summary<S: Store, B, D, C>(
 
 /// Look at a record
 ///
-/// For its owner, operators, and a provider with a live grant on it.
+/// For its owner, operators, auditors, and a provider with a live grant on it.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/records/{id}", tag = "records",
     params(("id" = String, Path, description = "The record's id.")),
@@ -85,7 +85,7 @@ pub async fn show<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let view = road::look(&vault.store, [stream], now_ms).await?;
     let record = view.record(id).ok_or(Code::NotFound)?;
     let labels = match reader {
-        Reader::Operator(_) => 0,
+        Reader::Operator(_) | Reader::Auditor(_) => 0,
         Reader::Member { provider, .. } if provider == record.owner => MAX_LABELS,
         Reader::Member { provider, .. } if has_live_grant(vault, provider, record, now_ms).await? => 0,
         Reader::Member { .. } => return Err(Code::NotFound.into()),

@@ -1,9 +1,10 @@
-//! Who may use the vault: operators, invitations, registrations, verification, suspension, and what others see of a provider.
+//! Who may use the vault: operators, auditors, invitations, registrations, verification, suspension, and what others see of a provider.
 //!
 //! Every change is a signed command and one append; nothing is kept beside the streams.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod auditors;
 mod operators;
 mod profile;
 mod providers;
@@ -12,6 +13,7 @@ use chartseal_events::Code;
 use chartseal_http::{Access, Answer, Failure, Incoming, PathValues, Route, Service};
 use chartseal_infra::ports::{Clock, EventStore};
 
+pub use auditors::{add_auditor, remove_auditor};
 pub use operators::{add_operator, remove_operator};
 pub use profile::show;
 pub use providers::{invite, register, suspend, verify};
@@ -34,6 +36,10 @@ pub enum Call {
     AddOperator,
     /// A key is no longer an operator's.
     RemoveOperator,
+    /// A key becomes an auditor's.
+    AddAuditor,
+    /// A key is no longer an auditor's.
+    RemoveAuditor,
     /// An organisation is invited.
     Invite,
     /// An invited organisation registers.
@@ -52,8 +58,10 @@ const fn command(pattern: &'static str, call: Call, codes: &'static [Code]) -> R
 
 /// The function's routes.
 pub const ROUTES: &[Route<Call>] = &[
-    command("/operators", Call::AddOperator, &[Code::NotOperator, Code::OperatorExists]),
+    command("/operators", Call::AddOperator, &[Code::NotOperator, Code::OperatorExists, Code::AuditorExists]),
     command("/operators/{kid}/remove", Call::RemoveOperator, &[Code::NotOperator, Code::LastOperator]),
+    command("/auditors", Call::AddAuditor, &[Code::NotOperator, Code::OperatorExists, Code::AuditorExists]),
+    command("/auditors/{kid}/remove", Call::RemoveAuditor, &[Code::NotOperator]),
     command("/invitations", Call::Invite, &[Code::NotOperator]),
     command(
         "/providers",
@@ -88,6 +96,8 @@ impl<E: EventStore, C: Clock> Service for Register<E, C> {
         match call {
             Call::AddOperator => add_operator(self, incoming).await,
             Call::RemoveOperator => remove_operator(self, incoming, path).await,
+            Call::AddAuditor => add_auditor(self, incoming).await,
+            Call::RemoveAuditor => remove_auditor(self, incoming, path).await,
             Call::Invite => invite(self, incoming).await,
             Call::Register => register(self, incoming).await,
             Call::Verify => verify(self, incoming, path).await,
@@ -103,6 +113,8 @@ impl<E: EventStore, C: Clock> Service for Register<E, C> {
 #[openapi(paths(
     operators::add_operator,
     operators::remove_operator,
+    auditors::add_auditor,
+    auditors::remove_auditor,
     providers::invite,
     providers::register,
     providers::verify,

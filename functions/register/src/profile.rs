@@ -1,5 +1,5 @@
-//! What is seen of a provider. Itself and operators see all of it, in whatever state it is; other verified providers see a verified one's name and
-//! keys; to everybody else it does not exist.
+//! What is seen of a provider. Itself and operators see all of it, in whatever state it is; auditors the same without how to reach its people; other
+//! verified providers a verified one's name and keys; to everybody else it does not exist.
 
 use chartseal_events::private::PrivatePart;
 use chartseal_events::state::{Provider, ProviderStatus};
@@ -28,27 +28,37 @@ pub async fn show<E: EventStore, C: Clock>(
     let now_ms = vault.clock.now_ms();
     let caller = authenticate(incoming, &vault.origin, &vault.events, now_ms).await?;
     let id = path.id("id")?;
-    let whole = sees_all(caller, id)?;
+    let Sight { in_any_state, contact } = sight(caller, id)?;
     let stream = StreamId::Provider(id);
     let view = road::look(&vault.events, [stream], now_ms).await?;
-    let shown = |provider: &&Provider| whole || provider.status == ProviderStatus::Verified;
+    let shown = |provider: &&Provider| in_any_state || provider.status == ProviderStatus::Verified;
     let provider = view.provider(id).filter(shown).ok_or(Code::NotFound)?;
-    Answer::ok(&profile(vault, provider, whole, now_ms).await?)
+    Answer::ok(&profile(vault, provider, contact, now_ms).await?)
 }
 
-/// Whether the caller sees everything of this provider, or what others see.
-fn sees_all(caller: Caller, id: Id) -> Result<bool, Failure> {
+/// What a caller sees of a provider beyond what others see of a verified one.
+struct Sight {
+    /// Also where it is not verified.
+    in_any_state: bool,
+    /// Name, phone and email of who registered it.
+    contact: bool,
+}
+
+fn sight(caller: Caller, id: Id) -> Result<Sight, Failure> {
     match caller {
-        Caller::Operator(_) => Ok(true),
-        Caller::Staff { provider, .. } if provider == id => Ok(true),
-        Caller::Staff { .. } => caller.reader().map(|_| false).map_err(Failure::from),
+        Caller::Operator(_) => Ok(Sight { in_any_state: true, contact: true }),
+        Caller::Auditor(_) => Ok(Sight { in_any_state: true, contact: false }),
+        Caller::Staff { provider, .. } if provider == id => Ok(Sight { in_any_state: true, contact: true }),
+        Caller::Staff { .. } => {
+            caller.reader().map(|_| Sight { in_any_state: false, contact: false }).map_err(Failure::from)
+        }
     }
 }
 
 async fn profile<E: EventStore, C: Clock>(
     vault: &Register<E, C>,
     provider: &Provider,
-    whole: bool,
+    contact: bool,
     now_ms: u64,
 ) -> Result<ProviderProfile, Failure> {
     let stream = StreamId::Provider(provider.id);
@@ -67,7 +77,7 @@ async fn profile<E: EventStore, C: Clock>(
         }
     };
     let (view, mut private, evidence) = try_join3(view, private, evidence_closure(&vault.events, streams)).await?;
-    private.retain(|name, _| whole || name == "organisation");
+    private.retain(|name, _| contact || name == "organisation");
     let staff = provider.registration.and_then(|registration| view.staff(registration.staff));
     Ok(ProviderProfile {
         provider: provider.id,

@@ -1,7 +1,8 @@
 //! Operators and providers, from the invitation to the suspension.
 
 use chartseal_events::command::{
-    OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::private::PrivatePart;
@@ -263,6 +264,42 @@ async fn operators_come_and_go_but_one_stays() {
     assert_eq!(story.refused(&call).await, Code::BadId);
     let call = stage.post(&staff, "/operators", OperatorAdd { sign_key: staff.sign_key() }, &[]);
     assert_eq!(story.refused(&call).await, Code::NotOperator);
+}
+
+#[tokio::test]
+async fn auditors_come_and_go_and_see_what_operators_see() {
+    let story = Story::begin().await;
+    let stage = &story.stage;
+    let auditor = Wallet::operator(0xA3);
+    let staff = stage.registered("St. Mary").await;
+    let add = |by: &Wallet, sign_key| stage.post(by, "/auditors", AuditorAdd { sign_key }, &[]);
+    let remove = |by: &Wallet, whom: &Wallet| {
+        let auditor = whom.thumbprint();
+        let path = format!("/auditors/{auditor}/remove");
+        stage.post(by, &path, AuditorRemove { auditor }, &[("reason", "the audit is over")])
+    };
+    let shown = || story.show(&auditor, staff.provider());
+    assert_eq!(refused(&story.call(&shown()).await), Code::UnknownSigner);
+    assert_eq!(story.refused(&add(&staff, auditor.sign_key())).await, Code::NotOperator);
+    assert_eq!(story.refused(&remove(&stage.operator, &auditor)).await, Code::NotFound);
+    assert_eq!(story.call(&add(&stage.operator, auditor.sign_key())).await.status, 201);
+    assert_eq!(story.refused(&add(&stage.operator, auditor.sign_key())).await, Code::AuditorExists);
+    assert_eq!(story.refused(&add(&stage.operator, stage.operator.sign_key())).await, Code::OperatorExists);
+    assert_eq!(story.refused(&add(&stage.operator, Bytes([0; 32]))).await, Code::BadField);
+    let as_operator = stage.post(&stage.operator, "/operators", OperatorAdd { sign_key: auditor.sign_key() }, &[]);
+    assert_eq!(story.refused(&as_operator).await, Code::AuditorExists);
+
+    // A pending provider is nobody's business but its own, the operators' and the auditors'.
+    let profile: ProviderProfile = document(&story.call(&shown()).await, 200);
+    assert!(profile.contact.is_some());
+    assert_eq!(story.refused(&add(&auditor, Bytes([1; 32]))).await, Code::NotOperator);
+    assert_eq!(story.refused(&remove(&auditor, &auditor)).await, Code::NotOperator);
+    let wrong = stage.post(&stage.operator, "/auditors", OperatorAdd { sign_key: auditor.sign_key() }, &[]);
+    assert_eq!(story.refused(&wrong).await, Code::WrongCommand);
+
+    let early = shown();
+    assert_eq!(story.call(&remove(&stage.operator, &auditor)).await.status, 201);
+    assert_eq!(refused(&story.call(&early).await), Code::UnknownSigner, "at once, though the token is good");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::Requests;
 
 /// List requests
 ///
-/// Of a provider: those it made, and those for its records. Of an operator: all. Newest first; the index may be a moment behind.
+/// Of a provider: those it made, and those for its records. Of an operator or auditor: all. Newest first; the index may be a moment behind.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/requests", tag = "requests",
     params(
@@ -45,7 +45,7 @@ pub async fn list<E: EventStore, I: Index, C: Clock>(
 
 /// Look at a request
 ///
-/// For its parties and for operators. Either party sees who the other one is: name, organisation, keys, and the events that vouch for them.
+/// For its parties, operators and auditors; auditors see no reasons and no person's name. Either party sees who the other one is: name, organisation, keys, and the events that vouch for them.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/requests/{id}", tag = "requests",
     params(("id" = String, Path, description = "The request.")),
@@ -60,7 +60,7 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
     let reader = reader(incoming, &vault.origin, &vault.events, now_ms).await?;
     let id = path.id("id")?;
     let request = view(vault, reader, id, now_ms).await?.ok_or(Code::NotFound)?;
-    // Asking for a record does not open its history: that is for its owner, for operators, and for who has a live grant.
+    // Asking for a record does not open its history: that is for its owner, for operators and auditors, and for who has a live grant.
     let entitled = reader.provider().is_none_or(|provider| provider == request.owner)
         || request.until.is_some_and(|until_ms| now_ms < until_ms);
     let providers = [request.owner, request.requester].map(StreamId::Provider);
@@ -76,18 +76,19 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
             evidence_without_records(&vault.events, streams).await
         }
     };
-    let (evidence, owner, requester) = try_join3(evidence, party(vault, owner), party(vault, requester)).await?;
+    let (evidence, owner, requester) = try_join3(evidence, party(vault, reader, owner), party(vault, reader, requester)).await?;
     Answer::ok(&with_evidence(RequestView { parties: Some(Parties { owner, requester }), ..request }, evidence)?)
 }
 
 /// A provider as the other party may know it.
 async fn party<E: EventStore, I: Index, C: Clock>(
     vault: &Requests<E, I, C>,
+    reader: Reader,
     (provider, registration): (Id, Option<Registration>),
 ) -> Result<Party, Failure> {
     let Registration { seq, .. } = registration.ok_or(Code::Internal)?;
     let mut private = vault.events.private(&EventRef { stream: StreamId::Provider(provider), seq }).await?;
-    private.retain(|name, _| name == "organisation" || name == "name");
+    private.retain(|name, _| name == "organisation" || name == "name" && sees_private(reader));
     Ok(Party { provider, private })
 }
 
@@ -123,8 +124,14 @@ async fn view<E: EventStore, I: Index, C: Clock>(
             None => Ok(None),
         }
     };
-    let (justification, reason) = try_join(justification, reason).await?;
+    let (justification, reason) =
+        if sees_private(reader) { try_join(justification, reason).await? } else { (None, None) };
     Ok(Some(RequestView { justification, reason, ..public(request, head.leaf) }))
+}
+
+/// Whether the reader may see what people wrote: parties and operators do.
+const fn sees_private(reader: Reader) -> bool {
+    !matches!(reader, Reader::Auditor(_))
 }
 
 fn may_see(reader: Reader, request: &Request) -> bool {

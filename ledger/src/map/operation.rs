@@ -4,6 +4,7 @@ use chartseal_events::event::{Event, EventError, StoredEvent};
 use chartseal_events::{Kid, Outcome, StreamId, Thumbprint};
 
 use super::value::{MAX_VALUE_BYTES, MapKey, Value, ValueError};
+use crate::block::SealedEvent;
 
 /// Most bytes of an operation.
 pub const MAX_OPERATION_BYTES: usize = 32 + 1 + MAX_VALUE_BYTES;
@@ -70,12 +71,24 @@ pub fn operations(origin: &str, first_index: u64, events: &[StoredEvent]) -> Res
 
 /// The same, of events that have been opened.
 pub fn operations_of(origin: &str, first_index: u64, events: &[Event]) -> Vec<Operation> {
+    let events =
+        events.iter().map(|event| (SealedEvent { place: event.place, leaf: event.leaf }, Some(&event.outcome)));
+    operations_of_sealed(origin, first_index, events)
+}
+
+/// The same for whoever has kept of the events what they do to keys: of those that change none, no outcome is needed.
+pub fn operations_of_sealed<'a>(
+    origin: &str,
+    first_index: u64,
+    events: impl IntoIterator<Item = (SealedEvent, Option<&'a Outcome>)>,
+) -> Vec<Operation> {
     let mut operations = Vec::new();
     let mut heads = std::collections::BTreeMap::new();
-    for (index, event) in (first_index..).zip(events) {
-        keys(origin, index, event.place.stream, &event.outcome, &mut operations);
-        let head = Value::Stream { seq: event.place.seq, head: event.leaf };
-        heads.insert(event.place.stream, head);
+    for (index, (SealedEvent { place, leaf }, outcome)) in (first_index..).zip(events) {
+        if let Some(outcome) = outcome {
+            keys(origin, index, place.stream, outcome, &mut operations);
+        }
+        heads.insert(place.stream, Value::Stream { seq: place.seq, head: leaf });
     }
     operations.extend(
         heads

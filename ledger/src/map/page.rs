@@ -49,6 +49,11 @@ impl PageId {
         usize::from(if self.depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
     }
 
+    /// The page below it on the way to a key, if there can be one. Whoever reads pages ahead of an update goes this way.
+    pub fn toward(self, key: &MapKey) -> Option<Self> {
+        (usize::from(self.depth) < 2 * key.0.len()).then(|| self.child(self.place(key)))
+    }
+
     fn holds(self, key: &MapKey) -> bool {
         let whole = usize::from(self.depth / 2);
         key.0[..whole] == self.prefix[..whole]

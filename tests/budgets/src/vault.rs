@@ -274,8 +274,15 @@ impl Vault {
     }
 
     /// `ledger`
-    pub fn ledger(&self) -> Ledger<DynamoStore, DynamoStore, S3LogFiles> {
-        Ledger { blocks: self.store.clone(), index: self.store.clone(), files: self.log_files() }
+    pub fn ledger(&self) -> Ledger<DynamoStore, DynamoStore, S3LogFiles, DynamoStore, Clock> {
+        Ledger {
+            origin: ORIGIN.to_owned(),
+            blocks: self.store.clone(),
+            index: self.store.clone(),
+            files: self.log_files(),
+            events: self.store.clone(),
+            clock: self.clock(),
+        }
     }
 
     /// `register`

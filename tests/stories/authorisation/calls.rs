@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use chartseal_cli::{Client, SignedCommand};
 use chartseal_events::command::{
-    AccessApprove, AccessDeny, AccessRequest, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister,
-    ProviderSuspend, ProviderVerify, RecordCreate, RecordDownload, RecordKey, RecordVersion, RequestDownload,
-    SearchPerform,
+    AccessApprove, AccessDeny, AccessRequest, AuditorAdd, AuditorRemove, KeyIssue, OperatorAdd, OperatorRemove,
+    ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify, RecordCreate, RecordDownload, RecordKey,
+    RecordVersion, RequestDownload, SearchPerform,
 };
 use chartseal_events::jws::{Jws, READ_TYP, ReadClaims};
 use chartseal_events::purpose::Purpose;
@@ -70,10 +70,9 @@ fn path(cast: &Cast<'_>, pattern: &str, on: On) -> String {
     }
     // The beginning of the log, which is there for ever.
     let genesis = cast.stack.vault().pin().genesis.to_string();
-    for (place, first) in [("{tile}", "0/000.p/1"), ("{height}", "0"), ("{leaf}", &genesis)] {
-        if pattern.contains(place) {
-            return pattern.replace(place, first);
-        }
+    let beginning = [("{tile}", "0/000.p/1"), ("{height}", "0"), ("{first}", "0"), ("{leaf}", &genesis)];
+    if beginning.iter().any(|(place, _)| pattern.contains(place)) {
+        return beginning.iter().fold(pattern.to_owned(), |path, (place, first)| path.replace(place, first));
     }
     if pattern.contains("{id}") { pattern.replace("{id}", &cast.id(on).to_string()) } else { pattern.to_owned() }
 }
@@ -167,6 +166,10 @@ fn action(cast: &Cast<'_>, row: &Row, caller: Caller) -> (Action, Private) {
         "POST /operators" => (OperatorAdd { sign_key: cast.spare.sign_key() }.into(), none),
         "POST /operators/{kid}/remove" => {
             (OperatorRemove { operator: cast.operator(on) }.into(), vec![("reason", "was there to be removed")])
+        }
+        "POST /auditors" => (AuditorAdd { sign_key: cast.spare_auditor.sign_key() }.into(), none),
+        "POST /auditors/{kid}/remove" => {
+            (AuditorRemove { auditor: cast.operator(on) }.into(), vec![("reason", "was there to be removed")])
         }
         "POST /providers" => registration(cast, on, cast.client(caller)),
         "POST /providers/{id}/verify" => (ProviderVerify { provider: cast.id(on), head }.into(), none),

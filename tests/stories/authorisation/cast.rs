@@ -35,13 +35,15 @@ pub enum Caller {
     Asker,
     /// Who has a live grant on the shared record.
     Grantee,
+    /// An auditor of the vault.
+    Auditor,
     /// An operator of the vault.
     Operator,
 }
 
 impl Caller {
     /// Everybody, in the order in which they try. Operators come last: what they do changes the object.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Nobody,
         Self::Unregistered,
         Self::Forger,
@@ -53,6 +55,7 @@ impl Caller {
         Self::Owner,
         Self::Asker,
         Self::Grantee,
+        Self::Auditor,
         Self::Operator,
     ];
 }
@@ -64,7 +67,9 @@ pub enum On {
     Vault,
     /// An operator to be.
     Spare,
-    /// No operator.
+    /// An auditor to be.
+    SpareAuditor,
+    /// No operator, and no auditor.
     NoOperator,
     /// An open invitation, with its code.
     RightCode,
@@ -135,6 +140,7 @@ impl On {
             }
             Self::Shared | Self::Granted => &[Kind::Own, Kind::Shared],
             Self::Spare
+            | Self::SpareAuditor
             | Self::PendingProfile
             | Self::SuspendedProfile
             | Self::ToVerify
@@ -154,6 +160,8 @@ pub struct Cast<'a> {
     pub stack: &'a Stack,
     /// An operator to be.
     pub spare: Wallet,
+    /// An auditor to be.
+    pub spare_auditor: Wallet,
     /// The announcement of the draft, with its header.
     pub announcement: (Announcement, Vec<u8>),
     /// The announced run of the large record.
@@ -178,6 +186,7 @@ impl<'a> Cast<'a> {
         let mut cast = Self {
             stack,
             spare: Wallet::generate_operator().expect("a wallet"),
+            spare_auditor: Wallet::generate_operator().expect("a wallet"),
             announcement: (announcement, spooled.sealed.header.clone()),
             large_run,
             clients: BTreeMap::new(),
@@ -205,6 +214,9 @@ impl<'a> Cast<'a> {
         ];
         cast.clients.extend(hospitals.map(|(caller, hospital)| (caller, hospital.client)));
         cast.clients.insert(Caller::Unregistered, unregistered);
+        let auditor = Wallet::generate_operator().expect("a wallet");
+        stack.operator().add_auditor(auditor.sign_key()).expect("added");
+        cast.clients.insert(Caller::Auditor, Client::new(stack.vault(), auditor));
         cast.clients.insert(Caller::Operator, stack.operator());
         cast
     }
@@ -246,10 +258,11 @@ impl<'a> Cast<'a> {
         self.heads.get(&on).copied().unwrap_or(Hash([1; 32]))
     }
 
-    /// The key of the operator that is to be removed.
+    /// The key of the operator or auditor that is to be removed.
     pub fn operator(&self, on: On) -> Thumbprint {
         match on {
             On::Spare => self.spare.thumbprint(),
+            On::SpareAuditor => self.spare_auditor.thumbprint(),
             _ => Thumbprint::of(&Bytes([7; 32])),
         }
     }

@@ -78,7 +78,7 @@ fn demanded(operation: &str) -> &'static [Kind] {
     let last = operation.rsplit('/').next().unwrap_or_default();
     match last {
         _ if !operation.contains('{') => &[],
-        // Hashes belong to nobody.
+        // Hashes belong to nobody, and the log as a whole to no provider.
         _ if operation.contains(" /ledger/") => &[],
         // Operators own nothing of what they decide on: all of it is somebody else's.
         "remove" | "verify" | "suspend" | "approve" | "deny" => &[Kind::Anothers, Kind::Nonexistent],
@@ -187,6 +187,8 @@ fn lists_hold_what_is_ones_own(cast: &Cast<'_>) {
     assert_eq!(requests(Caller::Owner), ids(&for_shared), "what others ask of one's records is in the list, too");
     assert_eq!(requests(Caller::Asker), ids(&[On::Undecided, On::ToApprove, On::ToDeny]));
     assert_eq!(requests(Caller::Grantee), ids(&[On::Granted]));
+    assert_eq!(records(Caller::Auditor), records(Caller::Operator));
+    assert_eq!(requests(Caller::Auditor), requests(Caller::Operator));
 }
 
 /// Who looks at a provider sees its contact person only if it is its own, or as an operator.
@@ -196,6 +198,6 @@ fn contacts_are_shown_to_few(cast: &Cast<'_>) {
         let profile: ProviderProfile = cast.client(caller).read(&path).expect("a profile");
         profile.private.contains_key("name")
     };
-    let shown = [Caller::Owner, Caller::Operator, Caller::Stranger, Caller::Grantee].map(shown);
-    assert_eq!(shown, [true, true, false, false]);
+    let shown = [Caller::Owner, Caller::Operator, Caller::Auditor, Caller::Stranger, Caller::Grantee].map(shown);
+    assert_eq!(shown, [true, true, false, false, false]);
 }

@@ -33,6 +33,7 @@ const SUSPENDED: Expect = Refused(Code::ProviderSuspended);
 const HIDDEN: Expect = Refused(Code::NotFound);
 const NO_MEMBER: Expect = Refused(Code::NotMember);
 const NO_OPERATOR: Expect = Refused(Code::NotOperator);
+const NO_AUDITOR: Expect = Refused(Code::NotAuditor);
 const UNKNOWN: Expect = Refused(Code::UnknownSigner);
 
 /// An operation on an object.
@@ -48,12 +49,18 @@ pub struct Row {
     unknown: [Expect; 5],
     /// What becomes of everybody else: pending, suspended, stranger, owner, asker, grantee, operator.
     known: [Expect; 7],
+    /// What becomes of an auditor, who reads what operators read, and commands nothing.
+    auditor: Expect,
 }
 
 impl Row {
     /// What the caller is answered with.
     pub fn expected(&self, caller: Caller) -> Expect {
-        let place = Caller::ALL.iter().position(|one| *one == caller).expect("one of all");
+        if caller == Caller::Auditor {
+            return self.auditor;
+        }
+        let others = Caller::ALL.iter().filter(|one| **one != Caller::Auditor);
+        let place = others.into_iter().position(|one| *one == caller).expect("one of all");
         self.unknown.get(place).copied().unwrap_or_else(|| self.known[place - self.unknown.len()])
     }
 }
@@ -61,26 +68,27 @@ impl Row {
 /// A read: nobody, unregistered, forger, impostor, misdirected.
 fn read(operation: &'static str, on: On, known: [Expect; 7]) -> Row {
     let unknown = [Code::MissingToken, Code::UnknownSigner, Code::SignatureInvalid, Code::NotMember, Code::TokenTarget];
-    Row { operation, on, access: Access::Read, unknown: unknown.map(Refused), known }
+    Row { operation, on, access: Access::Read, unknown: unknown.map(Refused), known, auditor: known[6] }
 }
 
 /// A command. A misdirected one names another object than its path or, where the path names none, is of another type than its path takes.
 fn command(operation: &'static str, on: On, known: [Expect; 7]) -> Row {
     let misdirected = if operation.contains('{') { Code::PathMismatch } else { Code::WrongCommand };
     let unknown = [Code::MalformedJson, Code::UnknownSigner, Code::SignatureInvalid, Code::NotMember, misdirected];
-    Row { operation, on, access: Access::Command, unknown: unknown.map(Refused), known }
+    Row { operation, on, access: Access::Command, unknown: unknown.map(Refused), known, auditor: NO_MEMBER }
 }
 
 /// A command for operators alone.
 fn governing(operation: &'static str, on: On, operator: Expect) -> Row {
-    command(operation, on, all_but_operators(NO_OPERATOR, operator))
+    Row { auditor: NO_OPERATOR, ..command(operation, on, all_but_operators(NO_OPERATOR, operator)) }
 }
 
 /// A registration: by a new key that has the invitation's code, and by nobody in the name of somebody else.
 fn registering(on: On, new_key: Expect) -> Row {
     let row = command("POST /providers", on, all_but_operators(UNKNOWN, new_key));
     let [nobody, .., misdirected] = row.unknown;
-    Row { unknown: [nobody, new_key, UNKNOWN, UNKNOWN, misdirected], ..row }
+    // Whose key it is elsewhere says nothing: who has the code registers with the key that signs.
+    Row { unknown: [nobody, new_key, UNKNOWN, UNKNOWN, misdirected], auditor: new_key, ..row }
 }
 
 fn all_but_operators(others: Expect, operator: Expect) -> [Expect; 7] {
@@ -101,6 +109,7 @@ pub fn rows() -> Vec<Row> {
         access: Access::Anyone,
         unknown: [OK; 5],
         known: [OK; 7],
+        auditor: OK,
     }];
     rows.extend(LEDGER.map(|operation| Row {
         operation,
@@ -108,7 +117,10 @@ pub fn rows() -> Vec<Row> {
         access: Access::Anyone,
         unknown: [OK; 5],
         known: [OK; 7],
+        auditor: OK,
     }));
+    let known = [PENDING, SUSPENDED, NO_AUDITOR, NO_AUDITOR, NO_AUDITOR, NO_AUDITOR, OK];
+    rows.push(read("GET /ledger/blocks/{height}/events/{first}", On::Vault, known));
     rows.extend(people());
     rows.extend(records());
     rows.extend(uploads());
@@ -124,6 +136,9 @@ fn people() -> Vec<Row> {
         governing("POST /operators", On::Spare, MADE),
         governing("POST /operators/{kid}/remove", On::NoOperator, HIDDEN),
         governing("POST /operators/{kid}/remove", On::Spare, MADE),
+        governing("POST /auditors", On::SpareAuditor, MADE),
+        governing("POST /auditors/{kid}/remove", On::NoOperator, HIDDEN),
+        governing("POST /auditors/{kid}/remove", On::SpareAuditor, MADE),
         registering(On::RightCode, MADE),
         registering(On::WrongCode, Refused(Code::WrongCode)),
         registering(On::NoProvider, HIDDEN),

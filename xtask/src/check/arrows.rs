@@ -13,15 +13,18 @@ use crate::process::{Failure, cargo, quiet};
 const EDGES: &[(&str, &[&str])] = &[
     ("chartseal-events", &[]),
     ("chartseal-ledger", &["chartseal-events"]),
+    ("chartseal-replay", &["chartseal-events", "chartseal-ledger"]),
     ("chartseal-envelope", &[]),
     ("chartseal-interop", &["chartseal-envelope", "chartseal-local"]),
     ("chartseal-infra", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
     ("chartseal-local", &[]),
     ("chartseal-http", SHARED_EDGES),
     ("chartseal-reactions", SHARED_EDGES),
-    ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-envelope"]),
+    ("chartseal-cli", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-envelope"]),
     // An operator's tool: it reads the store through infra, and no client and no function links it.
-    ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra"]),
+    ("chartseal-audit", &["chartseal-events", "chartseal-envelope", "chartseal-infra", "chartseal-ledger"]),
+    // A witness or mirror: a client that stays. Nothing links it.
+    ("chartseal-node", &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-cli"]),
     ("xtask", &["chartseal-local"]),
 ];
 
@@ -37,14 +40,14 @@ const ABOVE_FUNCTIONS: &[&str] = &["chartseal-openapi"];
 /// Tests drive everything. Nothing links them.
 const TESTS: &[&str] = &["chartseal-tests", "chartseal-budgets", "chartseal-panics"];
 
-/// Pure: no async, no clock, no network, no AWS types.
-const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-envelope"];
+/// Pure: no async, no clock, no network, no AWS types. The replay keeps files, and is as pure otherwise.
+const PURE: &[&str] = &["chartseal-events", "chartseal-ledger", "chartseal-replay", "chartseal-envelope"];
 
 /// What a pure crate never links, however deep.
 const IMPURE: &[&str] = &["tokio", "async-std", "hyper", "reqwest", "ureq", "mio"];
 
 /// A verifier must not trust server code.
-const CLIENTS: &[&str] = &["chartseal-cli"];
+const CLIENTS: &[&str] = &["chartseal-cli", "chartseal-node"];
 
 /// How one package depends on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,8 +177,8 @@ fn is_aws(name: &str) -> bool {
 /// Why a direct edge must not be; `None` if it may.
 fn refusal(from: &Package, kind: Kind, to: &Package) -> Option<String> {
     let edge = format!("{} -> {}", from.name, to.name);
-    // Tests and examples may start the local stack, which links nothing of ours; a function's tests may run its neighbours.
-    let neighbours = from.in_functions && to.in_functions;
+    // Tests and examples may start the local stack, which links nothing of ours; a function's tests may run its neighbours, and replay what it wrote.
+    let neighbours = from.in_functions && (to.in_functions || to.name == "chartseal-replay");
     if TESTS.contains(&from.name.as_str()) || (kind == Kind::Dev && (neighbours || to.name == "chartseal-local")) {
         return None;
     }
@@ -254,13 +257,16 @@ mod tests {
             ("chartseal-http", "lambda_http", None),
             ("chartseal-http", "chartseal-http", Some("dev")),
             ("chartseal-openapi", "chartseal-records", None),
+            ("chartseal-replay", "chartseal-ledger", None),
+            ("chartseal-cli", "chartseal-replay", None),
             ("chartseal-cli", "chartseal-envelope", None),
             ("chartseal-cli", "ureq", None),
             ("chartseal-audit", "chartseal-infra", None),
+            ("chartseal-records", "chartseal-replay", Some("dev")),
             ("chartseal-tests", "chartseal-infra", Some("dev")),
             ("xtask", "chartseal-local", None),
         ];
-        assert_eq!(graph(&links).judge(), (11, Vec::new()));
+        assert_eq!(graph(&links).judge(), (14, Vec::new()));
     }
 
     #[test]
@@ -268,6 +274,9 @@ mod tests {
         for (from, to) in [
             ("chartseal-events", "chartseal-ledger"),
             ("chartseal-envelope", "chartseal-infra"),
+            ("chartseal-ledger", "chartseal-replay"),
+            ("chartseal-replay", "chartseal-infra"),
+            ("chartseal-records", "chartseal-replay"),
             ("chartseal-cli", "chartseal-local"),
             ("chartseal-cli", "chartseal-audit"),
             ("chartseal-records", "chartseal-audit"),
@@ -284,7 +293,7 @@ mod tests {
         ] {
             for kind in [None, Some("dev"), Some("build")] {
                 let in_functions = |name: &str| folder(name).starts_with("functions/");
-                let neighbours = in_functions(from) && in_functions(to);
+                let neighbours = in_functions(from) && (in_functions(to) || to == "chartseal-replay");
                 if kind == Some("dev") && (neighbours || to == "chartseal-local") {
                     assert!(refused(&[(from, to, kind)]).is_empty(), "tests of {from} may use {to}");
                     continue;

@@ -3,6 +3,7 @@
 use chartseal_envelope::DataKey;
 use chartseal_envelope::key_release::{Binding, seal};
 use chartseal_events::command::Action;
+use chartseal_events::decide::Signer;
 use chartseal_events::encoding::{base64url, from_base64url};
 use chartseal_events::event::StoredEvent;
 use chartseal_events::jws::ReadToken;
@@ -71,9 +72,13 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
     if let Some(leaf) = path.strip_prefix("/ledger/proof/") {
         return store.proof(leaf);
     }
+    if let Some(height) = path.strip_prefix("/ledger/blocks/").filter(|rest| !rest.contains('/')) {
+        return store.block(height);
+    }
     let authorization = request.authorization.as_deref().ok_or(Code::MissingToken)?;
     let token = ReadToken::admit(authorization, ORIGIN, &request.method, path, store.now_ms())?;
-    chartseal_events::decide::signer(&view, &token.jws, token.claims.act)?;
+    let signer = chartseal_events::decide::signer(&view, &token.jws, token.claims.act)?;
+    let sees_all = matches!(signer, Signer::Operator(..) | Signer::Auditor(_));
     let evidence = store.evidence();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts.as_slice() {
@@ -92,6 +97,8 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
             let asked = serde_json::from_slice(&request.body).map_err(|_| Code::MalformedJson)?;
             objects::complete(store, id.parse().map_err(|_| Code::BadId)?, &asked)
         }
+        ["ledger", "blocks", height, "events", first] if sees_all => store.block_events(height, first),
+        ["ledger", "blocks", ..] => Err(Code::NotAuditor.into()),
         ["providers", id] => {
             let provider = view.provider(id.parse().map_err(|_| Code::BadId)?).ok_or(Code::NotFound)?;
             let registration = provider.registration;

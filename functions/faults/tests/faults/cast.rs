@@ -43,7 +43,7 @@ pub struct Cast {
 
 impl Cast {
     pub fn new(now_ms: u64) -> Self {
-        let seeds = [("operator", 1), ("second operator", 2), ("ann", 3), ("bob", 4), ("cyd", 5)];
+        let seeds = [("operator", 1), ("second operator", 2), ("ann", 3), ("bob", 4), ("cyd", 5), ("auditor", 6)];
         Self {
             now_ms,
             count: 0,

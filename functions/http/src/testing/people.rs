@@ -1,7 +1,9 @@
 //! Wallets, and the providers they act for.
 
 use chartseal_envelope::key_release::RecipientSecret;
-use chartseal_events::command::{Claims, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify};
+use chartseal_events::command::{
+    AuditorAdd, Claims, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+};
 use chartseal_events::decide::code_hash;
 use chartseal_events::id::Kind;
 use chartseal_events::jws::{Jws, READ_TYP, ReadClaims};
@@ -102,6 +104,13 @@ impl Stage {
     /// A wallet that has signed nothing yet.
     pub fn new_wallet(&self) -> Wallet {
         Wallet::of(0x1000 + self.next())
+    }
+
+    /// An auditor of the vault.
+    pub async fn auditor(&self) -> Wallet {
+        let wallet = self.new_wallet();
+        self.taken(&self.operator, AuditorAdd { sign_key: wallet.sign_key() }, &[]).await;
+        wallet
     }
 
     /// A provider that has registered and waits for its verification.

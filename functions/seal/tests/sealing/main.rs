@@ -2,8 +2,10 @@
 
 mod check;
 mod naive;
+mod reading;
 mod rebuilding;
 mod refusals;
+mod replayed;
 mod simulation;
 mod story;
 mod streams;

@@ -1,7 +1,8 @@
 //! Operators and providers: how they come, and how they go.
 
 use chartseal_events::command::{
-    OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify, RecordCreate,
+    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify, RecordCreate,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::wire::{Accepted, Health, ProviderProfile, Registered};
@@ -24,6 +25,7 @@ pub fn beginning() -> Vec<Group> {
             },
         ),
         call("an operator adds another", "POST /operators", add_operator, nothing),
+        call("an operator adds an auditor", "POST /auditors", add_auditor, nothing),
         call("ann is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "ann")),
         call("bob is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "bob")),
         call("cyd is invited", "POST /invitations", invite, |cast, json| invited(cast, json, "cyd")),
@@ -63,6 +65,16 @@ pub fn beginning() -> Vec<Group> {
             |cast| cast.post("ann", "/records", RecordCreate {}, &[]),
             Code::ProviderPending,
         ),
+        refused(
+            "an auditor commands nothing",
+            "POST /invitations",
+            |cast| {
+                let code_hash = code_hash(&CODE);
+                let invite = ProviderInvite { code_hash, expires_at: cast.now_ms + 86_400_000 };
+                cast.post("auditor", "/invitations", invite, &[])
+            },
+            Code::NotOperator,
+        ),
         call("an operator looks at ann", "GET /providers/{id}", look_at_ann, |_, json| {
             assert_eq!(read::<ProviderProfile>(json).status, "pending");
         }),
@@ -81,6 +93,16 @@ pub fn end() -> Vec<Group> {
             |cast| cast.post("cyd", "/records", RecordCreate {}, &[]),
             Code::ProviderSuspended,
         ),
+        call("the auditor goes", "POST /auditors/{kid}/remove", remove_auditor, nothing),
+        refused(
+            "the auditor sees nothing any more",
+            "GET /providers/{id}",
+            |cast| {
+                let path = format!("/providers/{}", cast.ids["ann"]);
+                cast.read("auditor", "GET", &path, "")
+            },
+            Code::UnknownSigner,
+        ),
         call("the second operator goes", "POST /operators/{kid}/remove", remove_operator, nothing),
     ]
 }
@@ -94,6 +116,17 @@ fn remove_operator(cast: &mut Cast) -> Incoming {
     let operator = cast.wallets["second operator"].thumbprint();
     let path = format!("/operators/{operator}/remove");
     cast.post("operator", &path, OperatorRemove { operator }, &[("reason", "reasoned-because of age")])
+}
+
+fn add_auditor(cast: &mut Cast) -> Incoming {
+    let sign_key = cast.wallets["auditor"].sign_key();
+    cast.post("operator", "/auditors", AuditorAdd { sign_key }, &[])
+}
+
+fn remove_auditor(cast: &mut Cast) -> Incoming {
+    let auditor = cast.wallets["auditor"].thumbprint();
+    let path = format!("/auditors/{auditor}/remove");
+    cast.post("operator", &path, AuditorRemove { auditor }, &[("reason", "reasoned-because it is over")])
 }
 
 fn invite(cast: &mut Cast) -> Incoming {
