@@ -28,7 +28,7 @@ def is_small(value):
     return is_count(value, most=MAX_SMALL)
 
 
-SPELLING = {name: spelled(32) for name in ("operator", "sign_key", "seal_key", "message_id", "commitment")}
+SPELLING = {name: spelled(32) for name in ("operator", "auditor", "sign_key", "seal_key", "message_id", "commitment")}
 SPELLING |= {name: is_hash for name in ("code_hash", "head", "frames_root", "parts_root")}
 SPELLING |= {name: is_ulid for name in ("provider", "record", "request")}
 SPELLING |= {name: is_count for name in ("expires_at", "body_bytes", "grant_seconds")}
@@ -50,6 +50,8 @@ RUN = "record version media_type suite message_id commitment frame_bytes body_by
 COMMANDS = {  # members, private fields; those with ? may be absent
     "operator.add.v1": ("sign_key", ""),
     "operator.remove.v1": ("operator", "reason"),
+    "auditor.add.v1": ("sign_key", ""),
+    "auditor.remove.v1": ("auditor", "reason"),
     "provider.invite.v1": ("code_hash expires_at", "note?"),
     "provider.register.v1": ("provider code sign_key seal_key", "organisation name phone email?"),
     "provider.verify.v1": ("provider head", "note?"),

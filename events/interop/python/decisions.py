@@ -32,9 +32,9 @@ def who_signs(view, command):
         if command["typ"] == "provider.register.v1":
             need(thumbprint(command["sign_key"]) == kid, "unknown-signer")
             return "new key", command["sign_key"]
-        operators = view("vault")["operators"] if view("vault") else {}
-        need(kid in operators, "unknown-signer")
-        return "operator", operators[kid]
+        vault = view("vault") or {"operators": {}, "auditors": {}}
+        need(kid in vault["operators"] or kid in vault["auditors"], "unknown-signer")
+        return ("operator", vault["operators"][kid]) if kid in vault["operators"] else ("auditor", vault["auditors"][kid])
     need(len(kid) == 26 and act, "malformed-command")
     person = view(f"staff/{kid}")
     need(person, "unknown-signer")
@@ -74,13 +74,22 @@ def deadline(facts, now, most_ms, code="unsound"):
     return facts["expires_at"]
 
 
-def operator_add(view, command, signer, facts, now):
+def added(view, command, signer, role):
     of_operator(signer)
     not_taken(view("vault"), command)
-    operators = view("vault")["operators"]
-    need(thumbprint(command["sign_key"]) not in operators, "operator-exists")
-    need(len(operators) < 64, "bad-field")
-    return [("vault", "operator.added.v1", {"sign_key": command["sign_key"]})]
+    kid = thumbprint(command["sign_key"])
+    need(kid not in view("vault")["operators"], "operator-exists")
+    need(kid not in view("vault")["auditors"], "auditor-exists")
+    need(len(view("vault")[role + "s"]) < 64, "bad-field")
+    return [("vault", role + ".added.v1", {"sign_key": command["sign_key"]})]
+
+
+def operator_add(view, command, signer, facts, now):
+    return added(view, command, signer, "operator")
+
+
+def auditor_add(view, command, signer, facts, now):
+    return added(view, command, signer, "auditor")
 
 
 def operator_remove(view, command, signer, facts, now):
@@ -89,6 +98,13 @@ def operator_remove(view, command, signer, facts, now):
     need(command["operator"] in view("vault")["operators"], "not-found")
     need(len(view("vault")["operators"]) > 1, "last-operator")
     return [("vault", "operator.removed.v1", {"operator": command["operator"]})]
+
+
+def auditor_remove(view, command, signer, facts, now):
+    of_operator(signer)
+    not_taken(view("vault"), command)
+    need(command["auditor"] in view("vault")["auditors"], "not-found")
+    return [("vault", "auditor.removed.v1", {"auditor": command["auditor"]})]
 
 
 def provider_invite(view, command, signer, facts, now):
@@ -263,7 +279,8 @@ def search_perform(view, command, signer, facts, now):
 
 
 DECISIONS = {
-    "operator.add.v1": operator_add, "operator.remove.v1": operator_remove, "provider.invite.v1": provider_invite,
+    "operator.add.v1": operator_add, "operator.remove.v1": operator_remove, "auditor.add.v1": auditor_add,
+    "auditor.remove.v1": auditor_remove, "provider.invite.v1": provider_invite,
     "provider.register.v1": provider_register, "provider.verify.v1": provider_verify, "provider.suspend.v1": provider_suspend,
     "record.create.v1": record_create, "record.version.v1": record_version, "record.announce.v1": record_announce,
     "record.key.v1": record_key, "record.download.v1": record_download, "access.request.v1": access_request,

@@ -49,7 +49,7 @@ def begun(event):
         for key in (outcome["log_key"], *outcome["operators"]):
             possible(large_order(b64url(key, 32, "impossible")))
         b64url(outcome["search_key"], 32, "impossible")
-        return {"operators": {thumbprint(key): key for key in outcome["operators"]}}
+        return {"operators": {thumbprint(key): key for key in outcome["operators"]}, "auditors": {}}
     possible(command)
     if type_ == "provider.invited.v1":
         return {"status": "invited", **command["own"]}
@@ -83,17 +83,19 @@ def goes_on(state, event):
 
 
 def goes_on_vault(state, type_, outcome):
-    operators = dict(state["operators"])
-    if type_ == "operator.added.v1":
+    possible(re.fullmatch(r"(?:operator|auditor)\.(?:added|removed)\.v1", type_))
+    role, what, _ = type_.split(".")
+    keys = dict(state[role + "s"])
+    if what == "added":
         members(outcome, ["sign_key"], "impossible")
         possible(large_order(b64url(outcome["sign_key"], 32, "impossible")))
         kid = thumbprint(outcome["sign_key"])
-        possible(kid not in operators)
-        operators[kid] = outcome["sign_key"]
+        possible(kid not in state["operators"] and kid not in state["auditors"])
+        keys[kid] = outcome["sign_key"]
     else:
-        possible(type_ == "operator.removed.v1" and isinstance(outcome.get("operator"), str) and outcome["operator"] in operators)
-        del operators[outcome["operator"]]
-    return state | {"operators": operators}
+        possible(isinstance(outcome.get(role), str) and outcome[role] in keys)
+        del keys[outcome[role]]
+    return state | {role + "s": keys}
 
 
 def goes_on_record(state, event):

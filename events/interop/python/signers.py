@@ -201,6 +201,18 @@ def of_operators(world):
     many = [[kid, key], *([byte, byte] for byte in range(62))]
     for wanted, operators in (("operator.added.v1", many), ("bad-field", [*many, [62, 62]])):
         yield wanted, world.of_operator("operator.add.v1", sign_key=new), {"instead": {"vault": {"operators": dict(operators)}}}
+    auditor = {"instead": {"vault": {"auditors": {thumbprint(new): new}}}}
+    yield "auditor-exists", world.of_operator("operator.add.v1", sign_key=new), auditor
+    yield "auditor-exists", world.of_operator("auditor.add.v1", sign_key=new), auditor
+    yield "operator-exists", world.of_operator("auditor.add.v1", sign_key=key), auditor
+    yield "auditor.removed.v1", world.of_operator("auditor.remove.v1", ["reason"], auditor=thumbprint(new)), auditor
+    yield "not-found", world.of_operator("auditor.remove.v1", ["reason"], auditor=kid), auditor
+    for typ in ("operator.add.v1", "auditor.add.v1"):
+        yield "not-operator", world.jws(new, thumbprint(new), typ, sign_key=next(iter(KEYS))), auditor
+    yield "not-operator", world.jws(new, thumbprint(new), "auditor.remove.v1", ["reason"], auditor=thumbprint(new)), auditor
+    yield "not-member", world.jws(new, thumbprint(new), "record.create.v1"), auditor
+    for wanted, auditors in (("auditor.added.v1", 63), ("bad-field", 64)):
+        yield wanted, world.of_operator("auditor.add.v1", sign_key=new), {"instead": {"vault": {"auditors": dict.fromkeys(range(auditors))}}}
     yield "operator-exists", world.of_operator("operator.add.v1", sign_key=key), {}
     # The neutral point and its other spelling; a point of order 8; a y that is no point's; a good point, y = 3, and its other spelling, y = p + 3.
     yield "operator.added.v1", world.of_operator("operator.add.v1", sign_key=encoded(bytes.fromhex("03" + "00" * 31))), {}
