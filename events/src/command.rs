@@ -63,7 +63,7 @@ impl Command {
         if private.len() > MAX_PRIVATE_FIELDS {
             return Err(Refusal::field(MALFORMED, "private"));
         }
-        let action = Action::parse(&typ, Value::Object(members))?;
+        let action = Action::parse(&typ, members)?;
         private::check_commitments(&private, action.private_rules())?;
         action.check()?;
         Ok(Self { jws, claims, private, action })

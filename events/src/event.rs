@@ -183,7 +183,7 @@ impl Event {
         if body.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLong);
         }
-        let body: Body = strict::parse(body.as_bytes()).map_err(|_| EventError::Malformed)?;
+        let body: Body = strict::object(body.as_bytes()).map_err(|_| EventError::Malformed)?;
         if body.v != EVENT_VERSION {
             return Err(EventError::Malformed);
         }
@@ -196,7 +196,7 @@ impl Event {
             seen: body.seen,
             nonce: body.nonce,
             command,
-            outcome: Outcome::parse(&body.typ, body.outcome)?,
+            outcome: Outcome::parse(&body.typ, &body.outcome)?,
         })
     }
 }

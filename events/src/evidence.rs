@@ -34,6 +34,12 @@ pub enum Unsound {
     /// An event relies on one that is not there, or is another.
     #[error("{0}: relies on {1}, which is not in the evidence as it says")]
     Seen(EventRef, EventRef),
+    /// An event names a stream twice, or one that its decision does not look at.
+    #[error("{0}: names {1}, which its decision does not look at, or names it twice")]
+    SeenIdly(EventRef, StreamId),
+    /// One of the two events that a registration writes together.
+    #[error("{0}: stands alone, and was written together with another event")]
+    Alone(EventRef),
     /// The decision cannot be made: bad signature, missing right, wrong state.
     #[error("{0}: could not be decided: {1}")]
     Refused(EventRef, Refusal),
@@ -91,9 +97,45 @@ impl Evidence {
                 }
             }
         }
+        check_together(&streams)?;
         let view = View::new(streams.values().filter_map(|folded| folded.histories.last().cloned()));
         let events = streams.into_iter().map(|(stream, folded)| (stream, folded.events)).collect();
         Ok(Sound { view, events, undecided })
+    }
+}
+
+/// A registration writes two events, of which each leads to the other: the person stands in the provider's stream, the provider in the person's.
+fn check_together(streams: &BTreeMap<StreamId, Folded>) -> Result<(), Unsound> {
+    let command = |event: &Event| event.command.as_ref().map(crate::Command::digest);
+    for event in streams.values().flat_map(|folded| &folded.events) {
+        let twin = match (&event.outcome, event.place.stream) {
+            (Outcome::ProviderRegistered(registered), _) => {
+                // Evidence need not have every person.
+                let Some(folded) = streams.get(&StreamId::Staff(registered.staff)) else { continue };
+                folded.events.first()
+            }
+            (Outcome::StaffAdded(added), StreamId::Staff(person)) => {
+                let registered =
+                    |event: &&Event| matches!(&event.outcome, Outcome::ProviderRegistered(of) if of.staff == person);
+                streams
+                    .get(&StreamId::Provider(added.provider))
+                    .and_then(|folded| folded.events.iter().find(registered))
+            }
+            _ => continue,
+        };
+        if twin.is_none_or(|twin| command(twin) != command(event)) {
+            return Err(Unsound::Alone(event.place));
+        }
+    }
+    Ok(())
+}
+
+/// What an event has seen: each stream once, and none that the decision does not look at.
+fn check_seen(event: &Event, reads: impl IntoIterator<Item = StreamId>) -> Result<(), Unsound> {
+    let mut reads: BTreeSet<StreamId> = reads.into_iter().collect();
+    match event.seen.iter().find(|seen| !reads.remove(&seen.0)) {
+        Some(idle) => Err(Unsound::SeenIdly(event.place, idle.0)),
+        None => Ok(()),
     }
 }
 
@@ -165,6 +207,7 @@ pub fn view_at(
 fn check_signature(event: &Event, view: &View, origin: &str) -> Result<(), Unsound> {
     let refused = |refusal| Unsound::Refused(event.place, refusal);
     let command = event.command.as_ref().ok_or(Unsound::OtherOutcome(event.place))?;
+    check_seen(event, command.reads().map_err(refused)?)?;
     command.check_claims(origin, event.at_ms).map_err(refused)?;
     authenticate(view, command).map(|_| ()).map_err(refused)
 }
@@ -174,10 +217,12 @@ pub fn rerun(event: &Event, view: &View, origin: &str) -> Result<Vec<Draft>, Uns
     let refused = |refusal| Unsound::Refused(event.place, refusal);
     let observation;
     let cause = if let Some(command) = &event.command {
+        check_seen(event, command.reads().map_err(refused)?)?;
         command.check_claims(origin, event.at_ms).map_err(refused)?;
         Cause::Command(command)
     } else {
         observation = observed(event, view).ok_or(Unsound::OtherOutcome(event.place))?;
+        check_seen(event, observation.reads())?;
         Cause::Observation(&observation)
     };
     let draft = Draft { stream: event.place.stream, outcome: event.outcome.clone() };

@@ -56,7 +56,9 @@ impl Jws {
         if value.get("alg").and_then(|alg| alg.as_str()).is_some_and(|alg| alg != "EdDSA") {
             return Err(Code::BadAlgorithm.into());
         }
-        let header: Header = serde_json::from_value(value).map_err(|_| Refusal::field(malformed, "header"))?;
+        // A list of the members' values would be read as well, without anybody having looked at `alg`.
+        let header = value.is_object().then(|| serde_json::from_value::<Header>(value).ok()).flatten();
+        let header = header.ok_or(Refusal::field(malformed, "header"))?;
         if header.typ != typ {
             return Err(Refusal::field(malformed, "typ"));
         }
@@ -107,7 +109,7 @@ fn point(public_key: &Bytes<32>) -> Option<VerifyingKey> {
         if let Some(key) = points.get(&public_key.0) {
             return Some(*key);
         }
-        let key = VerifyingKey::from_bytes(&public_key.0).ok()?;
+        let key = decoded(public_key)?;
         if points.len() >= MAX_POINTS {
             points.clear();
         }
@@ -116,9 +118,15 @@ fn point(public_key: &Bytes<32>) -> Option<VerifyingKey> {
     })
 }
 
-/// Whether bytes are an Ed25519 public key that can be used: a point on the curve, of large order.
+/// A point on the curve, in its one encoding: RFC 8032 section 5.1.3 refuses a y that is not below 2^255 - 19, and libraries differ in it.
+fn decoded(public_key: &Bytes<32>) -> Option<VerifyingKey> {
+    let key = VerifyingKey::from_bytes(&public_key.0).ok()?;
+    (key.to_edwards().compress().0 == public_key.0).then_some(key)
+}
+
+/// Whether bytes are an Ed25519 public key that can be used: a point on the curve, in its one encoding, of large order.
 pub fn is_public_key(bytes: &Bytes<32>) -> bool {
-    VerifyingKey::from_bytes(&bytes.0).is_ok_and(|key| !key.is_weak())
+    decoded(bytes).is_some_and(|key| !key.is_weak())
 }
 
 /// The claims of a read token.
@@ -157,7 +165,7 @@ impl ReadToken {
             return Err(Code::MissingToken.into());
         }
         let jws = Jws::parse(token, READ_TYP, Code::MalformedToken)?;
-        let claims: ReadClaims = strict::parse(jws.payload()).map_err(|_| Code::MalformedToken)?;
+        let claims: ReadClaims = strict::object(jws.payload()).map_err(|_| Code::MalformedToken)?;
         if claims.aud != audience {
             return Err(Code::WrongAudience.into());
         }
@@ -212,10 +220,28 @@ mod tests {
     }
 
     #[test]
+    fn a_public_key_has_one_encoding() {
+        // y = 2^255 - 19 + k is y = k again, with k below 19: the same points in other bytes.
+        let mut second = 0;
+        for k in 0..19u8 {
+            for sign in [0x7f, 0xff] {
+                let mut bytes = [0xff; 32];
+                (bytes[0], bytes[31]) = (0xed + k, sign);
+                second += u32::from(VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak()));
+                assert!(!is_public_key(&Bytes(bytes)), "{k}");
+            }
+        }
+        assert!(second > 0, "the library takes some of them");
+    }
+
+    #[test]
     fn no_header_but_ours() {
         let id = kid();
         let refused = |header: String| with_header(&header).map(|_| ()).map_err(|refusal| refusal.code);
         assert_eq!(refused(format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{COMMAND_TYP}"}}"#)), Ok(()));
+        for other in [format!(r#"["none","{id}","{COMMAND_TYP}"]"#), format!(r#"["EdDSA","{id}","{COMMAND_TYP}"]"#)] {
+            assert_eq!(refused(other), Err(Code::MalformedCommand), "a list is no header");
+        }
         for alg in ["none", "HS256", "ES256", "eddsa", ""] {
             let header = format!(r#"{{"alg":"{alg}","kid":"{id}","typ":"{COMMAND_TYP}"}}"#);
             assert_eq!(refused(header), Err(Code::BadAlgorithm), "{alg}");

@@ -80,6 +80,17 @@ pub fn value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// Reads one JSON object into `T`, strictly: nothing else in its place (a list of the members' values, say), and no member that is `null` in the place of
+/// one that is not there. So what is signed or hashed has one meaning for every reader.
+pub fn object<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    match value(bytes)? {
+        Value::Object(members) if !members.values().any(Value::is_null) => {
+            serde_json::from_value(Value::Object(members))
+        }
+        _ => Err(serde::de::Error::custom("not an object, or a member is null")),
+    }
+}
+
 /// Reads one JSON value into `T`, strictly.
 pub fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_value(value(bytes)?)
@@ -96,5 +107,18 @@ mod tests {
         assert!(value(br#"{"b":[{"a":1,"\u0061":2}]}"#).is_err());
         assert!(value(br#"{"a":1} x"#).is_err());
         assert!(value(&[b'['; 4096]).is_err(), "depth is bounded");
+    }
+
+    #[test]
+    fn an_object_is_an_object() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Two {
+            a: u32,
+            b: Option<u32>,
+        }
+        assert_eq!(object::<Two>(br#"{"a":1}"#).ok(), Some(Two { a: 1, b: None }));
+        for other in [&b"[1,null]"[..], b"[1,2]", br#"{"a":1,"b":null}"#, b"null"] {
+            assert!(object::<Two>(other).is_err());
+        }
     }
 }

@@ -4,7 +4,7 @@ mod world;
 
 use chartseal_events::command::{KeyIssue, RecordKey, RequestDownload, SearchPerform};
 use chartseal_events::encoding::Hash;
-use chartseal_events::event::leaf_hash;
+use chartseal_events::event::{Seen, leaf_hash};
 use chartseal_events::evidence::{Evidence, Unsound};
 use chartseal_events::state::FoldError;
 use chartseal_events::{Bytes, Code, StreamId};
@@ -163,6 +163,52 @@ fn an_event_that_does_not_follow_from_its_command_is_noticed() {
 
     let error = forged(&mut world, request, 2, "access.approved.v1", "access.verified.v1");
     assert!(matches!(error, Err(Unsound::Fold(FoldError::Event(..) | FoldError::Impossible(_)))), "{error:?}");
+}
+
+#[test]
+fn an_event_sees_what_its_decision_looks_at_and_that_once() {
+    let mut world = day();
+    let request = *world.streams.keys().find(|stream| matches!(stream, StreamId::Request(_))).expect("a request");
+    let seen = world.streams[&request][2].open().expect("an event").seen[0];
+    let text = |seen: &Seen| serde_json::to_string(seen).expect("JSON");
+    let twice = format!("{0},{0}", text(&seen));
+    let error = forged(&mut world, request, 2, &text(&seen), &twice);
+    assert!(matches!(error, Err(Unsound::SeenIdly(place, stream)) if place.seq == 2 && stream == seen.0), "{error:?}");
+
+    let (search, events) =
+        world.streams.iter().find(|(stream, _)| matches!(stream, StreamId::Search { .. })).expect("a search");
+    let idle = Seen(*search, 0, events[0].leaf);
+    let error = forged(&mut world, request, 2, &text(&seen), &format!("{},{}", text(&seen), text(&idle)));
+    assert!(matches!(error, Err(Unsound::SeenIdly(_, stream)) if stream == idle.0), "{error:?}");
+}
+
+#[test]
+fn what_was_written_together_stands_together() {
+    let mut world = World::new();
+    world.pending(10);
+    let evidence = world.evidence();
+    evidence.verify(&world.genesis()).expect("sound");
+    for kind in ["provider", "staff"] {
+        let mut without = evidence.clone();
+        let (_, bodies) = without.0.iter_mut().find(|(stream, _)| stream.kind() == kind).expect("there");
+        bodies.pop();
+        let error = without.verify(&world.genesis()).map(|_| ());
+        assert!(matches!(error, Err(Unsound::Alone(_))), "{kind}: {error:?}");
+    }
+}
+
+#[test]
+fn an_event_has_one_form() {
+    let mut world = day();
+    let request = *world.streams.keys().find(|stream| matches!(stream, StreamId::Request(_))).expect("a request");
+    for (from, to) in [
+        (r#""outcome":{}"#, r#""outcome":[]"#),
+        (r#""outcome":{}"#, r#""command":null,"outcome":{}"#),
+        (r#""outcome":{}"#, r#""outcome":{"more":1}"#),
+    ] {
+        let error = forged(&mut world, request, 1, from, to);
+        assert!(matches!(error, Err(Unsound::Fold(FoldError::Event(..)))), "{to}: {error:?}");
+    }
 }
 
 #[test]

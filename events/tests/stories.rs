@@ -90,6 +90,26 @@ fn an_invitation_is_for_one_holder_of_its_code_and_for_a_time() {
 }
 
 #[test]
+fn a_person_begins_once_whatever_a_new_key_signs() {
+    let mut world = World::new();
+    let (one, other) = (world.invite(), world.invite());
+    let person = Person::new(10);
+    let register = |provider| ProviderRegister {
+        provider,
+        code: Bytes([5; 16]),
+        sign_key: person.public(),
+        seal_key: person.seal_key,
+    };
+    let first = world.sign(&person, register(one));
+    world.take(&first).expect("registered");
+    // The same key and `jti`, so the same person's id, at another provider.
+    let action = register(other).into();
+    let second = Command::sign(person.kid, first.claims.clone(), action, &required_private(&first.action), &person.key);
+    assert_eq!(refused(world.take(&second)), Code::JtiReused);
+    assert!(world.evidence().verify(&world.genesis()).is_ok());
+}
+
+#[test]
 fn only_operators_govern_and_only_members_keep_records() {
     let mut world = World::new();
     let operator = world.operator.clone();

@@ -48,11 +48,14 @@ macro_rules! actions {
                 match self { $(Self::$variant(_) => const { &[$($rule),*] },)* }
             }
 
-            pub(super) fn parse(typ: &str, fields: Value) -> Result<Self, Refusal> {
-                match typ {
-                    $($typ => serde_json::from_value(fields).map(Self::$variant).map_err(|_| Code::MalformedCommand.into()),)*
-                    _ => Err(Refusal::field(Code::MalformedCommand, "typ")),
-                }
+            /// Reads the members, each in its one form.
+            pub(super) fn parse(typ: &str, members: Map<String, Value>) -> Result<Self, Refusal> {
+                let fields = Value::Object(members);
+                let action = match typ {
+                    $($typ => $fields::deserialize(&fields).map(Self::$variant).map_err(|_| Code::MalformedCommand)?,)*
+                    _ => return Err(Refusal::field(Code::MalformedCommand, "typ")),
+                };
+                if Value::Object(action.to_members()) == fields { Ok(action) } else { Err(Code::MalformedCommand.into()) }
             }
 
             pub(super) fn to_members(&self) -> Map<String, Value> {

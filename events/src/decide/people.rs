@@ -160,6 +160,10 @@ pub(super) fn register(
         return Err(Code::InvitationExpired.into());
     }
     let person = command.new_id(Kind::Staff);
+    // The same key and `jti` at another provider would lead to the same person: a stream begins once.
+    if view.staff(person).is_some() {
+        return Err(Code::JtiReused.into());
+    }
     let staff = StaffAdded {
         provider: register.provider,
         role: Role::Administrator,

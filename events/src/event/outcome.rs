@@ -25,11 +25,13 @@ macro_rules! outcomes {
                 match self { $(Self::$variant(_) => $typ,)* }
             }
 
-            pub(super) fn parse(typ: &str, value: Value) -> Result<Self, EventError> {
-                match typ {
-                    $($typ => serde_json::from_value(value).map(Self::$variant).map_err(|_| EventError::Malformed),)*
-                    _ => Err(EventError::Malformed),
-                }
+            /// Reads an outcome that is written in its one form: an object of the type's members.
+            pub(super) fn parse(typ: &str, value: &Value) -> Result<Self, EventError> {
+                let outcome = match typ {
+                    $($typ => $fields::deserialize(value).map(Self::$variant).map_err(|_| EventError::Malformed)?,)*
+                    _ => return Err(EventError::Malformed),
+                };
+                if outcome.to_value() == *value { Ok(outcome) } else { Err(EventError::Malformed) }
             }
 
             pub(super) fn to_value(&self) -> Value {
