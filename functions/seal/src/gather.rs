@@ -25,7 +25,9 @@ pub(crate) fn want(wanted: &mut Wanted, stream: StreamId, seq: u64) {
 
 /// Wants all of this, too.
 pub(crate) fn want_all(wanted: &mut Wanted, more: Wanted) {
-    more.into_iter().for_each(|(stream, seq)| want(wanted, stream, seq));
+    for (stream, seq) in more {
+        want(wanted, stream, seq);
+    }
 }
 
 /// What was read.
