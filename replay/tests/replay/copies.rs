@@ -117,8 +117,12 @@ fn it_is_of_one_log() {
     assert!(matches!(refused, Err(CopyError::OtherLog(_))));
 }
 
+/// Changes a copy's file.
+type Change = Box<dyn Fn(&Database)>;
+
 /// Whoever can write the file can change it. What is relied on afterwards is looked at.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of changes")]
 fn what_was_changed_on_disk_is_noticed_where_it_is_relied_on() {
     const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
     const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
@@ -132,7 +136,6 @@ fn what_was_changed_on_disk_is_noticed_where_it_is_relied_on() {
         let table = db.begin_read().expect("read").open_table(BODIES).expect("table");
         table.get(0).expect("read").expect("there").value().to_vec()
     };
-    type Change = Box<dyn Fn(&Database)>;
     let changes: Vec<(&str, Change)> = vec![
         ("nothing", Box::new(|_| {})),
         (
