@@ -19,6 +19,7 @@
 
 mod access;
 mod announcement;
+mod audited_log;
 mod blocks;
 mod client;
 mod clock;
@@ -46,6 +47,7 @@ mod vault;
 pub mod wallet;
 
 pub use access::{CheckedRequest, NewRequest};
+pub use audited_log::AuditedLog;
 pub use blocks::SealedBlock;
 pub use client::{Answer, Call, Client, SignedCommand, Taken};
 pub use download::unfinished::{Noted, UnfinishedDownload};

@@ -4,6 +4,7 @@
 mod bars;
 mod commands;
 mod failure;
+mod leaf_bar;
 mod options;
 mod output;
 mod session;

@@ -29,11 +29,17 @@ Examples:
   chartseal --wallet bob.wallet search 'modality:mri AND body:brain'";
 
 const AUDIT: &str = "\
+Without --store the vault's whole log is replayed from its first event on: every block, link, signature and
+decision, and the map. It needs an operator's or auditor's wallet. With --copy it goes on where it was
+stopped, at any moment, and from one audit to the next.
+
 Example:
+  chartseal --wallet eve.wallet audit --copy audit-copy
+  chartseal audit --copy audit-copy --from-copy --key \"$(cat vault.vkey)\"
   aws cloudformation describe-stacks --stack-name chartseal > stack.json
   chartseal audit --store --outputs stack.json
 
-Ends with 0 (sound), 3 (there are findings) or 4 (the store could not be read).";
+Ends with 0 (sound), 3 (there are findings) or 4 (the vault or the store could not be read).";
 
 const WITNESS: &str = "\
 Example:
@@ -103,7 +109,7 @@ pub enum Group {
     Receipt(ledger::Receipts),
     /// Check proof files, with the log's public key and nothing else.
     Verify(ledger::Verify),
-    /// Account for everything that a vault's tables and bucket hold.
+    /// Replay the vault's log, or account for everything that its tables and bucket hold.
     #[command(after_help = AUDIT)]
     Audit(audit::Arguments),
     /// Follow the log, keep a copy, and cosign what is verified (docs/WITNESS.md).

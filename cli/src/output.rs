@@ -20,6 +20,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether one document is printed, and no text.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A line for people.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.json {

@@ -1,6 +1,9 @@
 //! Compact JWS (RFC 7515) with EdDSA (RFC 8037), and nothing else of JOSE: the header is exactly `alg`, `kid` and `typ`, so that there is
 //! no `crit`, no embedded key, no other algorithm to be talked into. Signatures are verified strictly (no small-order keys, no malleability).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +12,9 @@ use crate::encoding::{Bytes, base64url, from_base64url};
 use crate::id::{Id, Kid};
 use crate::limits::{MAX_CLOCK_SKEW_MS, MAX_JWS_BYTES, MAX_TOKEN_LIFE_S};
 use crate::strict;
+
+/// Most public keys that a thread keeps as points.
+const MAX_POINTS: usize = 1_024;
 
 /// The `typ` of a command.
 pub const COMMAND_TYP: &str = "chartseal-command+jws";
@@ -85,11 +91,29 @@ impl Jws {
 
     /// Verifies the signature (RFC 8032, strictly).
     pub fn verify(&self, public_key: &Bytes<32>) -> Result<(), Code> {
-        let key = VerifyingKey::from_bytes(&public_key.0).map_err(|_| Code::SignatureInvalid)?;
+        let key = point(public_key).ok_or(Code::SignatureInvalid)?;
         let signed = self.text.rsplit_once('.').map_or("", |(signed, _)| signed);
         key.verify_strict(signed.as_bytes(), &Signature::from_bytes(&self.signature))
             .map_err(|_| Code::SignatureInvalid)
     }
+}
+
+/// The public key as a point on the curve. To find it is an eighth of a verification, so this thread's last ones are kept.
+fn point(public_key: &Bytes<32>) -> Option<VerifyingKey> {
+    thread_local! {
+        static POINTS: RefCell<HashMap<[u8; 32], VerifyingKey>> = RefCell::default();
+    }
+    POINTS.with_borrow_mut(|points| {
+        if let Some(key) = points.get(&public_key.0) {
+            return Some(*key);
+        }
+        let key = VerifyingKey::from_bytes(&public_key.0).ok()?;
+        if points.len() >= MAX_POINTS {
+            points.clear();
+        }
+        points.insert(public_key.0, key);
+        Some(key)
+    })
 }
 
 /// Whether bytes are an Ed25519 public key that can be used: a point on the curve, of large order.

@@ -66,6 +66,7 @@ impl CopyError {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
     pub(crate) fn damaged(what: impl ToString) -> Self {
         Self::Damaged(what.to_string())
     }

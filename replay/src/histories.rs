@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use std::hash::Hash as Key;
 use std::sync::Arc;
 
-use chartseal_events::event::leaf_hash;
+use chartseal_events::event::{Head, leaf_hash};
 use chartseal_events::state::History;
 use chartseal_events::{Event, EventRef, StreamId};
 
 use crate::copy::{CopyError, Judged, Snapshot};
 
 /// What one half of the memory may weigh: about 200 bytes each.
-const MAX_WEIGHT: u64 = 80_000;
+const MAX_WEIGHT: u64 = 120_000;
+/// Of a search stream so much is folded anew, counted back from its newest event.
+const SEARCHES_MS: u64 = 3_600_000;
 /// What a history weighs beside its events.
 const OWN_WEIGHT: u64 = 8;
 
@@ -46,6 +48,38 @@ impl Book<'_> {
             None => self.copy.body(index)?.ok_or_else(damaged)?.into(),
         };
         Event::read(&body, leaf_hash(body.as_bytes())).map_err(|_| damaged())
+    }
+
+    /// The end of a search stream: a provider's day may have thousands of searches, of which a decision looks at the commands alone, and only a command of
+    /// about the same time can be the same. A command's `jti`, `iat` and its event's `at` are at most 120 s apart.
+    fn fold_searches(&self, stream: StreamId) -> Result<Option<History>, CopyError> {
+        let mut places: Vec<u64> = self.copy.stream(stream, u64::MAX)?;
+        let stored = places.len();
+        let pending = |seq: usize| self.pending_index(EventRef { stream, seq: seq as u64 });
+        while let Some(index) = pending(places.len()) {
+            places.push(index);
+        }
+        let mut tail: Vec<Event> = Vec::new();
+        for &index in places.iter().rev() {
+            let event = self.event_at(index)?;
+            let newest_ms = tail.first().map_or(event.at_ms, |newest| newest.at_ms);
+            let old = newest_ms.saturating_sub(event.at_ms) > SEARCHES_MS;
+            tail.push(event);
+            if old {
+                break;
+            }
+        }
+        let Some(first) = tail.last() else { return Ok(None) };
+        let head = first.place.seq.checked_sub(1).map(|seq| Head { seq, leaf: first.prev });
+        let mut history = History { head, ..History::empty(stream) };
+        for event in tail.into_iter().rev() {
+            let (leaf, seq) = (event.leaf, event.place.seq);
+            history.follow(&event).map_err(CopyError::damaged)?;
+            if seq + 1 == stored as u64 {
+                self.copy.check_included(places[stored - 1], leaf)?;
+            }
+        }
+        Ok(Some(history))
     }
 
     /// A stream up to a place; none where it does not reach that far.
@@ -82,7 +116,11 @@ impl Histories {
         if let Some(history) = self.latest.get(&stream) {
             return Ok(Some(history));
         }
-        let history = book.fold(stream, u64::MAX)?.map(Arc::new);
+        let history = match stream {
+            StreamId::Search { .. } => book.fold_searches(stream)?,
+            _ => book.fold(stream, u64::MAX)?,
+        };
+        let history = history.map(Arc::new);
         if let Some(history) = &history {
             self.latest.put(stream, history.clone());
         }

@@ -1,5 +1,6 @@
 //! The map's pages while blocks are judged: those that were looked at lately, and those that changed since the last commit.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_events::Hash;
@@ -32,11 +33,14 @@ impl Pages {
         for operation in operations {
             let mut next = Some(PageId::ROOT);
             while let Some(id) = next {
-                if !self.known.contains_key(&id) {
-                    let Some(page) = copy.page(id)? else { break };
-                    self.known.insert(id, page);
-                }
-                let inner = matches!(self.known.get(&id), Some(Page::Nodes(_)));
+                let page = match self.known.entry(id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => match copy.page(id)? {
+                        Some(page) => place.insert(page),
+                        None => break,
+                    },
+                };
+                let inner = matches!(page, Page::Nodes(_));
                 next = id.toward(&operation.key).filter(|_| inner);
             }
         }

@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::source::Source;
 
 /// So many events are judged, or hashes followed, from one commit to the next.
-const DEFAULT_BATCH: usize = 8_192;
+const DEFAULT_BATCH: usize = 16_384;
 
 /// What a replay is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

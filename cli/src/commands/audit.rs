@@ -1,5 +1,7 @@
-//! `audit`: for now, only of the store (`--store`). That reads tables and bucket with cloud credentials, which is server code: this program links none of
-//! it, and starts `chartseal-audit` instead (docs/adr/0010).
+//! `audit`: of the vault's log, by replaying it ([`log`]); or of its store (`--store`). That reads tables and bucket with cloud credentials, which is server
+//! code: this program links none of it, and starts `chartseal-audit` instead (docs/adr/0010).
+
+mod log;
 
 use std::env;
 use std::ffi::OsString;
@@ -12,22 +14,38 @@ use clap::Args;
 
 use super::Answered;
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::session::Session;
 
 const PROGRAM: &str = "chartseal-audit";
 
 /// What is audited, and what goes on to the program that does it.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Account for every item of the vault's tables and every object of its bucket; needs an auditor's cloud credentials.
-    #[arg(long, required = true)]
+    /// Account for every item of the vault's tables and every object of its bucket, instead; needs an auditor's cloud credentials.
+    #[arg(long, conflicts_with_all = ["copy", "from_copy", "key", "keys", "quorum"])]
     store: bool,
-    /// Options of `chartseal-audit`; `chartseal-audit --help` tells of them.
+    #[command(flatten)]
+    log: log::OfLog,
+    /// Options of `chartseal-audit`, with --store; `chartseal-audit --help` tells of them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
     options: Vec<OsString>,
 }
 
+/// Audits.
+pub fn run(arguments: &Arguments, session: &Session, output: &Output) -> Answered {
+    if arguments.store {
+        return of_store(arguments, output.is_json());
+    }
+    if let Some(option) = arguments.options.first() {
+        let what = format!("`{}` is not an option of the log's audit", option.to_string_lossy().escape_debug());
+        return Err(Failure::usage(what, "See `chartseal audit --help`; options of the store's audit need --store."));
+    }
+    log::run(&arguments.log, session, output)
+}
+
 /// Starts the program, and ends as it ends.
-pub fn run(arguments: &Arguments, json: bool) -> Answered {
+fn of_store(arguments: &Arguments, json: bool) -> Answered {
     let mut command = Command::new(program());
     command.args(&arguments.options);
     if json {

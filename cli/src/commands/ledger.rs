@@ -92,7 +92,7 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    fn policy(&self, log: VerifierKey) -> Result<Policy, Failure> {
+    pub fn policy(&self, log: VerifierKey) -> Result<Policy, Failure> {
         let quorum = self.quorum.unwrap_or(self.keys.len());
         Policy::new(log, None, self.keys.clone(), quorum).map_err(|error| {
             Failure::usage(format!("these keys make no policy: {error}"), "Look at --key, --witness and --quorum.")

@@ -1,5 +1,6 @@
 //! Tests of the client against a vault in this process: it decides with the real decisions, keeps everything in memory, and can be made to lie.
 
+mod audits;
 mod blocks;
 mod day;
 mod downloads;

@@ -130,7 +130,7 @@ impl Batch<'_> {
                 Err(foreign) => return Err(foreign),
             }
         };
-        let after = match before.clone() {
+        let after = match before {
             Page::Entries(mut entries) => {
                 for operation in operations {
                     if let Some(value) = operation.change.apply(entries.remove(&operation.key)) {

@@ -155,9 +155,20 @@ impl Snapshot {
 
     /// The body of the event at an index, as it is in the file.
     pub fn body(&self, index: u64) -> Result<Option<String>, CopyError> {
-        let Some(stored) = self.bodies.get(index)? else { return Ok(None) };
-        let text = std::str::from_utf8(stored.value());
-        text.map(|text| Some(text.to_owned())).map_err(|_| CopyError::damaged(format!("the event at index {index}")))
+        let Some(run) = self.bodies.range(..=index)?.next_back() else { return Ok(None) };
+        let (first, stored) = run?;
+        let damaged = || CopyError::damaged(format!("the event at index {index}"));
+        let mut rest = stored.value();
+        let mut at = first.value();
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| damaged())?;
+            let (body, after) = after.split_at_checked(length).ok_or_else(damaged)?;
+            if at == index {
+                return String::from_utf8(body.to_vec()).map(Some).map_err(|_| damaged());
+            }
+            (at, rest) = (at + 1, after);
+        }
+        Ok(None)
     }
 
     /// Where an event stands in the log.

@@ -9,7 +9,7 @@ use super::CopyError;
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// By height: the seal, then the events' leaf hashes.
 pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
-/// By index in the log: an event's bytes.
+/// By the first one's index in the log: the bytes of some events that stand together, each after its length in 4 bytes, big-endian.
 pub(super) const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// By place: the index.
 pub(super) const PLACES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("places");
@@ -21,6 +21,9 @@ pub(super) const TILES: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition:
 pub(super) const PAGES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pages");
 /// By number: JSON.
 pub(super) const FINDINGS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("findings");
+
+/// Events that stand together are stored together, up to so many bytes: what fits a page of the database.
+pub(super) const MAX_RUN_BYTES: usize = 14 << 10;
 
 /// Makes those that are not there.
 pub(super) fn create(db: &Database) -> Result<(), CopyError> {

@@ -11,7 +11,7 @@ use chartseal_ledger::seal::Seal;
 use chartseal_ledger::tile::{Edge, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH};
 use redb::{ReadableDatabase as _, WriteTransaction};
 
-use super::tables::{BLOCKS, BODIES, FINDINGS, LEAVES, META, PAGES, PLACES, TILES, place_key};
+use super::tables::{BLOCKS, BODIES, FINDINGS, LEAVES, MAX_RUN_BYTES, META, PAGES, PLACES, TILES, place_key};
 use super::{Copy, CopyError, FORMAT, Snapshot, State};
 use crate::finding::Finding;
 
@@ -130,8 +130,8 @@ impl Copy {
     pub(crate) fn judge(&mut self, judged: &Judged, state: &State) -> Result<(), CopyError> {
         self.write(|transaction| {
             let mut bodies = transaction.open_table(BODIES)?;
-            for (index, body) in &judged.bodies {
-                bodies.insert(index, body.as_bytes())?;
+            for (first, run) in runs(&judged.bodies) {
+                bodies.insert(first, &run[..])?;
             }
             let mut places = transaction.open_table(PLACES)?;
             for (place, index) in &judged.places {
@@ -162,6 +162,24 @@ impl Copy {
         self.snapshot = Arc::new(Snapshot::read(&self.db.begin_read()?)?);
         Ok(())
     }
+}
+
+/// Bodies that stand together, by the first one's index.
+fn runs(bodies: &BTreeMap<u64, Arc<str>>) -> Vec<(u64, Vec<u8>)> {
+    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut next = None;
+    for (&index, body) in bodies {
+        let fits = |run: &(u64, Vec<u8>)| run.1.len() + 4 + body.len() <= MAX_RUN_BYTES;
+        if next != Some(index) || !runs.last().is_some_and(fits) {
+            runs.push((index, Vec::with_capacity(MAX_RUN_BYTES)));
+        }
+        // Unwrap safety: there is one now, and an event's body has at most 32 KiB.
+        let run = &mut runs.last_mut().unwrap().1;
+        run.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+        run.extend(body.as_bytes());
+        next = Some(index + 1);
+    }
+    runs
 }
 
 fn findings_next(findings: &redb::Table<'_, u64, &[u8]>) -> Result<u64, CopyError> {

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use chartseal_events::command::{
-    AccessApprove, AccessDeny, AccessRequest, Announcement, KeyIssue, OperatorAdd, OperatorRemove, ProviderInvite,
-    ProviderRegister, ProviderSuspend, ProviderVerify, RecordCreate, RecordDownload, RecordKey, RecordVersion,
-    RequestDownload, SUITE, SearchPerform,
+    AccessApprove, AccessDeny, AccessRequest, Announcement, AuditorAdd, AuditorRemove, KeyIssue, OperatorAdd,
+    OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify, RecordCreate, RecordDownload,
+    RecordKey, RecordVersion, RequestDownload, SUITE, SearchPerform,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::id::Kind;
@@ -132,6 +132,9 @@ pub fn every_type() -> World {
     let second = Person::new(20);
     world.run(&operator, OperatorAdd { sign_key: second.public() }).expect("added");
     world.run(&operator, OperatorRemove { operator: Thumbprint::of(&second.public()) }).expect("removed");
+    let auditor = Person::new(21);
+    world.run(&operator, AuditorAdd { sign_key: auditor.public() }).expect("added");
+    world.run(&operator, AuditorRemove { auditor: Thumbprint::of(&auditor.public()) }).expect("removed");
     let record = world.uploaded(&ann);
     world.run(&ann, RecordKey { record, version: 1 }).expect("key");
     world.run(&ann, RecordDownload { record, version: 1 }).expect("download");

@@ -1,8 +1,12 @@
 //! The replay: a sound log passes, whatever is altered is found under its name, and a replay that was killed goes on to the same end.
+#![allow(clippy::missing_panics_doc, reason = "a test that cannot be set up ends here")]
 
-mod attacks;
 mod copies;
+mod decided;
+mod handed_out;
 mod kills;
+mod scene;
+mod written;
 
 use chartseal_events::{Event, Hash, Outcome};
 use chartseal_replay::testing::{Log, Served, log_verifier};

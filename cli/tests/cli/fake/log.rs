@@ -6,6 +6,7 @@ use chartseal_events::encoding::base64url;
 use chartseal_events::{Code, Hash, Refusal, StreamId};
 use chartseal_ledger::block::{Block, SealedEvent};
 use chartseal_ledger::checkpoint::Checkpoint;
+use chartseal_ledger::map::{MAP_VERSION, Operation, Page, PageId, operations_of, update};
 use chartseal_ledger::note::{SignatureType, VerifierKey};
 use chartseal_ledger::seal::MapState;
 use chartseal_ledger::tree::{HashReader, Node, inclusion, subtree_hash};
@@ -22,6 +23,7 @@ pub struct Log {
     leaves: Leaves,
     blocks: Vec<Block>,
     places: BTreeMap<Hash, (u64, usize)>,
+    pages: BTreeMap<PageId, Page>,
 }
 
 #[derive(Default)]
@@ -36,12 +38,19 @@ impl HashReader for Leaves {
 
 impl Log {
     pub fn new(key: SigningKey) -> Self {
-        Self { key, is_held: false, leaves: Leaves::default(), blocks: Vec::new(), places: BTreeMap::new() }
+        let (leaves, blocks, places, pages) = Default::default();
+        Self { key, is_held: false, leaves, blocks, places, pages }
     }
 
     /// Its public key.
     pub fn verifier(&self) -> VerifierKey {
         VerifierKey::new(ORIGIN, SignatureType::Ed25519, &self.key.verifying_key().to_bytes()).expect("a key")
+    }
+
+    /// The last block is gone, as in a table that was restored; and nothing more is sealed.
+    pub fn go_back(&mut self) {
+        self.blocks.pop();
+        self.is_held = true;
     }
 
     fn note(&self) -> Option<String> {
@@ -62,12 +71,19 @@ impl Store {
         let mut streams: Vec<_> = self.streams.iter().collect();
         streams.sort_by_key(|(stream, _)| vault_first(stream));
         let events = streams.into_iter().flat_map(|(_, events)| events).filter(|event| !sealed.contains(&event.leaf));
-        let events: Vec<_> = events.map(|event| SealedEvent { place: event.at, leaf: event.leaf }).collect();
-        if self.log.is_held || events.is_empty() {
+        let opened: Vec<_> = events.map(|event| event.open().expect("an event")).collect();
+        if self.log.is_held || opened.is_empty() {
             return;
         }
-        let now_ms = self.now_ms();
-        let block = Block::next(self.log.blocks.last(), now_ms, events, MapState::NONE, vec![]).expect("a block");
+        let (last, now_ms) = (self.log.blocks.last(), self.now_ms());
+        let operations = operations_of(ORIGIN, last.map_or(0, |block| block.edge().size()), &opened);
+        let root = last.map_or(Hash::ZERO, |block| block.seal().map().root);
+        let updated = update(root, &self.log.pages, &operations).expect("all pages are at hand");
+        let map = MapState { root: updated.root, version: MAP_VERSION };
+        let operations = operations.iter().map(Operation::to_bytes).collect();
+        let events = opened.iter().map(|event| SealedEvent { place: event.place, leaf: event.leaf }).collect();
+        let block = Block::next(last, now_ms, events, map, operations).expect("a block");
+        self.log.pages.extend(updated.pages);
         for (index, event) in (block.seal().first_index()..).zip(block.events()) {
             self.log.leaves.0.push(event.leaf);
             self.log.places.insert(event.leaf, (index, self.log.blocks.len()));

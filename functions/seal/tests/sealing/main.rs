@@ -3,6 +3,7 @@
 mod check;
 mod naive;
 mod refusals;
+mod replayed;
 mod simulation;
 mod story;
 mod streams;

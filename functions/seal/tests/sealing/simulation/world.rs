@@ -142,6 +142,11 @@ impl World {
         }
     }
 
+    /// The vault, as its log is read.
+    pub fn vault(&self) -> &MemoryVault {
+        &self.desk.vault
+    }
+
     /// Lets it go on to its end. What must hold is looked at all the while, and in full at the end.
     pub fn live(&mut self) -> Result<(), Broken> {
         plant(match self.desk.planted {
