@@ -23,16 +23,6 @@ pub type Answered = Result<Value, Failure>;
 
 /// Runs a command.
 pub fn run(options: Options, output: &Output) -> Answered {
-<<<<<<< HEAD
-    let json = options.globals.json;
-    // Nodes are another program: what stood before the command goes on to it.
-    match &options.command {
-        Group::Witness(arguments) => return node::run("witness", arguments, &options.globals),
-        Group::Mirror(arguments) => return node::run("mirror", arguments, &options.globals),
-        _ => {}
-    }
-=======
->>>>>>> replay
     let session = Session::new(options.globals);
     match options.command {
         Group::Wallet(command) => wallet::run(&command, &session, output),
@@ -44,13 +34,9 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Ledger(command) => ledger::run(&command, &session, output),
         Group::Receipt(command) => ledger::receipts(&command, &session, output),
         Group::Verify(arguments) => ledger::verify(&arguments, output),
-<<<<<<< HEAD
-        Group::Audit(arguments) => audit::run(&arguments, json),
-        // Gone already.
-        Group::Witness(_) | Group::Mirror(_) => Ok(Value::Null),
-=======
         Group::Audit(arguments) => audit::run(&arguments, &session, output),
->>>>>>> replay
+        Group::Witness(arguments) => node::run("witness", &arguments, session.globals()),
+        Group::Mirror(arguments) => node::run("mirror", &arguments, session.globals()),
         Group::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "chartseal", &mut script);
