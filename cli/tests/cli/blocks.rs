@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::fake::FakeVault;
 use crate::usage::Desk;
 
+/// A lie: what it is called, and how it changes the answer.
+type Lie = (&'static str, fn(&mut Value));
+
 /// An auditor of the vault.
 fn auditor(vault: &FakeVault) -> Client {
     let wallet = Wallet::generate_operator().expect("a wallet");
@@ -51,7 +54,7 @@ fn a_block_that_does_not_hold_together_is_not_believed() {
     let auditor = auditor(&vault);
     vault.hospital("St. Anna");
     let (block, _) = auditor.block_events(0).expect("read").expect("sealed");
-    let headers: [(&str, fn(&mut Value)); 5] = [
+    let headers: [Lie; 5] = [
         ("another height", |block| block["height"] = 1.into()),
         ("no header", |block| block["seal"] = "AAAA".into()),
         ("not base64url", |block| block["seal"] = "=".into()),
@@ -61,19 +64,19 @@ fn a_block_that_does_not_hold_together_is_not_believed() {
     for (what, change) in headers {
         vault.twist(move |path, document| {
             if path == "/ledger/blocks/0" {
-                change(document)
+                change(document);
             }
         });
         let error = auditor.vault.block(0).expect_err(what);
         assert!(matches!(error, Error::Tampered(Tampering::Block { height: 0, .. })), "{what}: {error}");
         assert_eq!((error.exit() as u8, error.code().as_ref()), (3, "block-false"));
     }
-    let bodies: [(&str, fn(&mut Value)); 8] = [
+    let bodies: [Lie; 8] = [
         ("another block's", |page| page["height"] = 1.into()),
         ("from elsewhere", |page| page["first"] = 1.into()),
         ("none", |page| page["bodies"] = json!([])),
         ("one changed", |page| {
-            page["bodies"][1] = page["bodies"][1].as_str().expect("text").replacen('1', "2", 1).into()
+            page["bodies"][1] = page["bodies"][1].as_str().expect("text").replacen('1', "2", 1).into();
         }),
         ("two swapped", |page| page["bodies"].as_array_mut().expect("bodies").swap(0, 1)),
         ("one left out", |page| drop(page["bodies"].as_array_mut().expect("bodies").remove(1))),
@@ -83,7 +86,7 @@ fn a_block_that_does_not_hold_together_is_not_believed() {
     for (what, change) in bodies {
         vault.twist(move |path, document| {
             if path == "/ledger/blocks/0/events/0" {
-                change(document)
+                change(document);
             }
         });
         let error = auditor.bodies(&block).expect_err(what);

@@ -7,19 +7,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartseal_events::event::{Head, Seen};
 use chartseal_events::{EventRef, Hash, StreamId};
 use chartseal_infra::ports::{EventStore, SealedIndex};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::line::{End, Line, read_from};
+use crate::line::{End, Line};
 use crate::pages::Map;
+use crate::reach::{Reach, choose, read};
 use crate::refusal::Stop;
 
-/// Most events that are read of one stream, and of all wanted ones together before those that they have seen: a block's events.
-const MAX_READ: u32 = chartseal_ledger::seal::MAX_BLOCK_EVENTS;
-/// How many streams are read at the same time.
-const MAX_CONCURRENT: usize = 8;
-
-/// Streams that somebody says have something to seal, each with the last place that was named.
+/// Streams of which somebody says that they have something to seal, each with the last place that was named. Nothing past it is looked at: it is named by a
+/// hint of its own, or by the sweep.
 pub(crate) type Wanted = BTreeMap<StreamId, u64>;
+
+/// Wants a stream up to this place, at least.
+pub(crate) fn want(wanted: &mut Wanted, stream: StreamId, seq: u64) {
+    let last = wanted.entry(stream).or_insert(seq);
+    *last = seq.max(*last);
+}
+
+/// Wants all of this, too.
+pub(crate) fn want_all(wanted: &mut Wanted, more: Wanted) {
+    for (stream, seq) in more {
+        want(wanted, stream, seq);
+    }
+}
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -30,6 +39,10 @@ pub(crate) struct Gathered {
     pub sealed: BTreeMap<StreamId, Option<Head>>,
     /// Wanted streams that were left for another time.
     pub left: Wanted,
+    /// In which round of reading each stream was read last.
+    rounds: BTreeMap<StreamId, u32>,
+    /// In which round each event was found first.
+    found: BTreeMap<EventRef, u32>,
 }
 
 /// Reads what is wanted, and what that has seen.
@@ -39,81 +52,74 @@ pub(crate) async fn gather<E: EventStore, I: SealedIndex>(
     origin: &str,
     wanted: &Wanted,
 ) -> Result<Gathered, Stop> {
-    let mut gathered =
-        Gathered { sealed: map.heads(origin, &wanted.keys().copied().collect()).await?, ..<_>::default() };
-    let unsealed = |(stream, seq): (&StreamId, &u64)| {
-        let done = gathered.sealed.get(stream).copied().flatten().is_some_and(|head| head.seq >= *seq);
-        (!done).then_some((*stream, *seq))
-    };
-    let mut hinted: Vec<_> = wanted.iter().filter_map(unsealed).collect();
-    let mut read = 0;
+    let sealed = map.heads(origin, &wanted.keys().copied().collect()).await?;
+    let mut gathered = Gathered { sealed, ..<_>::default() };
+    let unsealed = wanted.iter().filter(|(stream, seq)| gathered.sealed_at(stream).is_none_or(|head| head.seq < **seq));
+    let (mut next, left) = choose(unsealed.map(|(stream, seq)| gathered.reach(*stream, *seq)));
     let mut round = 0;
-    let mut next: BTreeSet<StreamId> = BTreeSet::new();
-    loop {
-        while next.is_empty() && read < MAX_READ as usize && !hinted.is_empty() {
-            let rest = hinted.split_off(hinted.len().min(MAX_CONCURRENT));
-            next.extend(
-                hinted.into_iter().map(|(stream, _)| stream).filter(|stream| !gathered.lines.contains_key(stream)),
-            );
-            hinted = rest;
-        }
-        if next.is_empty() {
-            break;
-        }
-        read += gathered.read(events, std::mem::take(&mut next), round).await?;
+    while !next.is_empty() {
+        gathered.read(events, next, round).await?;
         next = gathered.unread(map, origin).await?;
         round += 1;
     }
-    gathered.left = hinted.into_iter().filter(|(stream, _)| !gathered.lines.contains_key(stream)).collect();
+    // What somebody has seen of them was read; how far they were wanted beyond that is not forgotten.
+    let is_left = |stream: &StreamId, seq: &u64| gathered.lines.get(stream).is_none_or(|line| line.to < *seq);
+    gathered.left = left.into_iter().filter(|(stream, seq)| is_left(stream, seq)).collect();
     let leaves = gathered.leaves();
     gathered.lines.values_mut().for_each(|line| line.check_seen(&leaves));
     Ok(gathered)
 }
 
 impl Gathered {
-    /// Reads these streams anew. Gives how many events there were.
-    async fn read<E: EventStore>(
-        &mut self,
-        events: &E,
-        streams: BTreeSet<StreamId>,
-        round: u32,
-    ) -> Result<usize, Stop> {
-        let sealed = |stream: &StreamId| self.sealed.get(stream).copied().flatten();
-        let reads = streams.into_iter().map(|stream| (stream, sealed(&stream))).map(|(stream, sealed)| async move {
-            // One more than is to be sealed: the last sealed event.
-            let loaded = events.load_from(&stream, read_from(sealed), MAX_READ + 1).await?;
-            Ok::<_, Stop>((stream, Line::of(stream, sealed, &loaded, MAX_READ + 1, round)))
-        });
-        let lines: Vec<_> = futures_util::stream::iter(reads).buffered(MAX_CONCURRENT).try_collect().await?;
-        let read = lines.iter().map(|(_, line)| line.events.len()).sum();
-        self.lines.extend(lines);
-        Ok(read)
+    fn sealed_at(&self, stream: &StreamId) -> Option<Head> {
+        self.sealed.get(stream).copied().flatten()
     }
 
-    /// The streams that have to be read for what events have seen: those that were not read yet, or before the event was.
-    async fn unread<I: SealedIndex>(&mut self, map: &mut Map<'_, I>, origin: &str) -> Result<BTreeSet<StreamId>, Stop> {
+    fn reach(&self, stream: StreamId, to: u64) -> Reach {
+        Reach::of(stream, self.sealed_at(&stream), to)
+    }
+
+    /// Reads these streams anew.
+    async fn read<E: EventStore>(&mut self, events: &E, streams: Wanted, round: u32) -> Result<(), Stop> {
+        let reaches = streams.into_iter().map(|(stream, to)| self.reach(stream, to)).collect();
+        for (stream, line) in read(events, reaches).await? {
+            for event in &line.events {
+                self.found.entry(event.place).or_insert(round);
+            }
+            self.rounds.insert(stream, round);
+            self.lines.insert(stream, line);
+        }
+        Ok(())
+    }
+
+    /// The streams that have to be read for what events have seen: those that were not read so far, or before the event was.
+    async fn unread<I: SealedIndex>(&mut self, map: &mut Map<'_, I>, origin: &str) -> Result<Wanted, Stop> {
         let seen = self.lines.values().flat_map(|line| line.events.iter().flat_map(|event| &event.seen));
         let unknown: BTreeSet<_> =
             seen.map(|Seen(stream, ..)| *stream).filter(|stream| !self.sealed.contains_key(stream)).collect();
         if !unknown.is_empty() {
             self.sealed.extend(map.heads(origin, &unknown).await?);
         }
-        let mut unread = BTreeSet::new();
-        for line in self.lines.values() {
-            for Seen(stream, seq, _) in line.events.iter().flat_map(|event| &event.seen) {
-                let sealed = self.sealed.get(stream).copied().flatten();
-                let is_sealed = sealed.is_some_and(|head| head.seq >= *seq);
-                // It was appended before the event that has seen it was: who reads later, finds it.
-                let was_read = self
-                    .lines
-                    .get(stream)
-                    .is_some_and(|of| of.past(sealed) > *seq || of.end != End::Reached || of.round > line.round);
-                if !is_sealed && !was_read {
-                    unread.insert(*stream);
+        let mut unread = Wanted::new();
+        for event in self.lines.values().flat_map(|line| &line.events) {
+            for Seen(stream, seq, _) in &event.seen {
+                let sealed = self.sealed_at(stream);
+                let line = self.lines.get(stream);
+                if sealed.is_some_and(|head| head.seq >= *seq) || self.was_read(*stream, *seq, event.place) {
+                    continue;
                 }
+                want(&mut unread, *stream, line.map_or(*seq, |line| line.to.max(*seq)));
             }
         }
         Ok(unread)
+    }
+
+    /// Whether it is known what stands at a place that this event has seen, or that it cannot be known now.
+    fn was_read(&self, stream: StreamId, seq: u64, by: EventRef) -> bool {
+        let Some(line) = self.lines.get(&stream) else { return false };
+        // It was appended before the event that has seen it was: who reads later, finds it.
+        let is_later = self.rounds.get(&stream) > self.found.get(&by);
+        line.past(self.sealed_at(&stream)) > seq || line.end != End::Reached || (line.to >= seq && is_later)
     }
 
     /// What stands where, as far as it is known.

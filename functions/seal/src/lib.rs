@@ -1,6 +1,6 @@
 //! The sealer: puts events into the log. It is woken by hints, and sweeps for what no hint came for.
 //!
-//! A turn makes one block (`turn`): where the log stands (`head`), what is to be sealed (`gather`, `line`) and in which order (`order`), one
+//! A turn makes one block (`turn`): where the log stands (`head`), what is to be sealed (`gather`, `reach`, `line`) and in which order (`order`), one
 //! conditional write of the block, which decides everything; then what follows from it (`derive`), a signature, and the checkpoint. A crash
 //! anywhere is healed by the next run, and any number of sealers may run at once. `docs/LEDGER.md`, section Sealing, says why.
 //!
@@ -17,6 +17,7 @@ mod head;
 mod line;
 mod order;
 mod pages;
+mod reach;
 mod refusal;
 mod sweep;
 mod turn;
@@ -113,13 +114,12 @@ where
     S: LogSigner,
     C: Clock,
 {
-    /// Seals the streams of these events, from where they are sealed up to their ends. Hints may come twice, late, in any order, or not at all.
+    /// Seals these events, with all that is before them in their streams and all that they have seen. Hints may come twice, late, in any order, or not at all.
     pub async fn run(&self, hints: impl IntoIterator<Item = EventRef>) -> Result<Report, RunFailed> {
         let mut task = Task { start_ms: self.clock.now_ms(), ..Task::default() };
         let mut wanted = gather::Wanted::new();
         for EventRef { stream, seq } in hints {
-            let last = wanted.entry(stream).or_insert(seq);
-            *last = seq.max(*last);
+            gather::want(&mut wanted, stream, seq);
         }
         let sealed = self.seal(&mut wanted, &mut task).await;
         task.end("hints", sealed)

@@ -11,9 +11,9 @@ use crate::refusal::Fault;
 /// How a line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// There was nothing more when it was read.
+    /// Nothing more is wanted, or there was nothing more when it was read.
     Reached,
-    /// There may be more: it was read so far and no further.
+    /// More is wanted: it was read so far and no further.
     Cut,
     /// What comes next cannot be sealed.
     Broken(EventRef, Fault),
@@ -26,19 +26,14 @@ pub(crate) struct Line {
     pub events: Vec<Event>,
     /// What is after them.
     pub end: End,
-    /// In which round of reading it was read.
-    pub round: u32,
-}
-
-/// From which place on a stream is read: its last sealed event once more, which must still be there.
-pub(crate) fn read_from(sealed: Option<Head>) -> u64 {
-    sealed.map_or(0, |head| head.seq)
+    /// The last place that is wanted.
+    pub to: u64,
 }
 
 impl Line {
-    /// The line of what was read from [`read_from`] on, at most `limit` events.
-    pub fn of(stream: StreamId, sealed: Option<Head>, loaded: &[StoredEvent], limit: u32, round: u32) -> Self {
-        let mut line = Self { events: Vec::new(), end: End::Reached, round };
+    /// The line of what was read of a stream, its last sealed event first.
+    pub fn of(stream: StreamId, sealed: Option<Head>, loaded: &[StoredEvent], to: u64, is_cut: bool) -> Self {
+        let mut line = Self { events: Vec::new(), end: End::Reached, to };
         let mut rest = loaded;
         let (mut seq, mut prev) = (0, Hash::ZERO);
         if let Some(head) = sealed {
@@ -62,7 +57,7 @@ impl Line {
             }
             (seq, prev) = (seq + 1, stored.leaf);
         }
-        if loaded.len() >= limit as usize {
+        if is_cut {
             line.end = End::Cut;
         }
         line

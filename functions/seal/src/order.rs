@@ -10,7 +10,7 @@ use chartseal_ledger::map::operations_of;
 use chartseal_ledger::seal::{MAX_BLOCK_EVENTS, SEAL_BYTES};
 
 use crate::defect::{Defect, planted};
-use crate::gather::{Gathered, Wanted};
+use crate::gather::{Gathered, Wanted, want_all};
 use crate::line::End;
 use crate::refusal::Fault;
 
@@ -31,9 +31,12 @@ pub(crate) struct Ordered {
 pub(crate) fn order(origin: &str, first_index: u64, gathered: Gathered) -> Ordered {
     let mut queue =
         Queue { next: BTreeMap::new(), ready: BTreeSet::new(), waiting: BTreeMap::new(), sealed: gathered.sealed };
-    let mut ends = BTreeMap::new();
+    let (mut ends, mut cut) = (BTreeMap::new(), Wanted::new());
     for (stream, line) in gathered.lines {
         ends.insert(stream, line.end);
+        if line.end == End::Cut {
+            cut.insert(stream, line.to);
+        }
         queue.next.insert(stream, line.events.into());
         queue.line_up(stream);
     }
@@ -60,18 +63,17 @@ pub(crate) fn order(origin: &str, first_index: u64, gathered: Gathered) -> Order
         }
     }
     let full = !ordered.more.is_empty();
-    for (stream, end) in &ends {
-        match end {
-            End::Broken(place, fault) => drop(ordered.broken.insert(*place, *fault)),
-            End::Cut => drop(ordered.more.insert(*stream, u64::MAX)),
-            End::Reached => {}
+    for end in ends.values() {
+        if let End::Broken(place, fault) = end {
+            ordered.broken.insert(*place, *fault);
         }
     }
+    want_all(&mut ordered.more, cut);
     if full {
         return ordered;
     }
     if !ordered.more.is_empty() && !ordered.events.is_empty() {
-        ordered.more.extend(queue.left());
+        want_all(&mut ordered.more, queue.left());
         return ordered;
     }
     ordered.more.clear();

@@ -9,7 +9,7 @@ use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogSigner,
 use chartseal_infra::telemetry::{fields, note};
 
 use crate::defect::{Defect, planted};
-use crate::gather::Wanted;
+use crate::gather::{Wanted, want};
 use crate::refusal::Refused;
 use crate::{Sealer, Task};
 
@@ -59,8 +59,7 @@ where
     async fn slice(&self, from_ms: u64, to_ms: u64, task: &mut Task) -> Result<bool, Refused> {
         let mut wanted = Wanted::new();
         for place in self.events.by_time(from_ms, to_ms).await? {
-            let last = wanted.entry(place.stream).or_insert(place.seq);
-            *last = place.seq.max(*last);
+            want(&mut wanted, place.stream, place.seq);
         }
         task.stuck = false;
         self.seal(&mut wanted, task).await?;

@@ -7,7 +7,7 @@ use chartseal_ledger::block::{Block, SealedEvent};
 use chartseal_ledger::map::{MAP_VERSION, Operation, operations_of};
 use chartseal_ledger::seal::MapState;
 
-use crate::gather::{Wanted, gather};
+use crate::gather::{Wanted, gather, want_all};
 use crate::head::Standing;
 use crate::order::{Ordered, order};
 use crate::pages::Map;
@@ -85,7 +85,7 @@ where
             self.derive(head.as_ref(), block, &mut now).await?;
             self.publish(block, published.as_ref()).await?;
         }
-        left.extend(ordered.more);
+        want_all(&mut left, ordered.more);
         *wanted = left;
         *map = Some(now);
         Ok(!wanted.is_empty())

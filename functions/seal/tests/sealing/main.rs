@@ -2,6 +2,7 @@
 
 mod check;
 mod naive;
+mod reading;
 mod refusals;
 mod replayed;
 mod simulation;

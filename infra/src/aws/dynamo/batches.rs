@@ -8,6 +8,8 @@ use crate::ports::StoreError;
 
 /// DynamoDB's limit on one `BatchGetItem`.
 pub(super) const MAX_BATCH: usize = 100;
+/// How many batches are read side by side.
+pub(super) const BATCHES_AT_ONCE: usize = 8;
 /// How often a batch that DynamoDB did not finish is continued without any progress.
 const MAX_IDLE_BATCHES: u32 = 6;
 

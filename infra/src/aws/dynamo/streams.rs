@@ -8,8 +8,9 @@ use chartseal_events::event::StoredEvent;
 use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::batches::MAX_BATCH;
+use super::batches::{BATCHES_AT_ONCE, MAX_BATCH};
 use super::{DynamoStore, Item, attribute_missing, failed, item, named, number, number_of, take_bytes, text, text_of};
 use crate::layout::{HOUR_MS, SHARDS, hour_shard, instant, parse_moment};
 use crate::ports::{Append, EventStore, KeyTable, StoreError};
@@ -135,7 +136,9 @@ impl EventStore for DynamoStore {
         // DynamoDB refuses a batch that names an item twice.
         let distinct: Vec<EventRef> = places.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let batches = distinct.chunks(MAX_BATCH).map(|batch| self.fetch_batch(batch.iter().map(place_key).collect()));
-        let found = try_join_all(batches).await?.into_iter().flatten();
+        let batches: Vec<_> = batches.collect();
+        let found =
+            stream::iter(batches).buffered(BATCHES_AT_ONCE).try_collect::<Vec<_>>().await?.into_iter().flatten();
         let found: BTreeMap<EventRef, StoredEvent> = found.map(|event| (event.at, event)).collect();
         Ok(places.iter().map(|place| found.get(place).cloned()).collect())
     }

@@ -1,19 +1,24 @@
 //! All that has happened is sealed, and anybody looks at the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_events::command::SearchPerform;
-use chartseal_events::wire::{LedgerBlock, LedgerProof, SearchResults};
-use chartseal_events::{EventRef, StreamId};
+use chartseal_events::event::{Envelope, StoredEvent, UploadExpired};
+use chartseal_events::wire::{LedgerBlock, LedgerEvents, LedgerProof, SearchResults};
+use chartseal_events::{Bytes, EventRef, Hash, Id, StreamId};
 use chartseal_http::File;
 use chartseal_http::testing::call;
-use chartseal_infra::ports::EventStore as _;
+use chartseal_infra::ports::{Append, EventStore as _};
 use serde_json::json;
 
 use super::{People, token};
 use crate::vault::Vault;
 
-/// Blocks of three sizes, and what is shown of them.
+/// Events of the largest block, and their streams.
+const HUNDREDS: u64 = 400;
+const BUSY_STREAMS: u64 = 100;
+
+/// Blocks of four sizes, and what is shown of them.
 pub async fn sealed(vault: &Vault, people: &People) {
     let now_ms = vault.stage.now_ms();
     let mut places = Vec::new();
@@ -63,6 +68,40 @@ pub async fn sealed(vault: &Vault, people: &People) {
     let name = ("GET /ledger/proof/{leaf}", "an event of the newest block; no full tile");
     let proof: LedgerProof = vault.measure_call(name, &ledger, &asked(&format!("/ledger/proof/{leaf}")), 200).await;
     assert_eq!(proof.height, 2);
+    let read = async |name: (&str, &str), height: u64| {
+        let asked = vault.stage.get(&vault.stage.operator, &format!("/ledger/blocks/{height}/events/0"));
+        let shown: LedgerEvents = vault.measure_call(name, &ledger, &asked, 200).await;
+        (shown.bodies.len(), shown.next)
+    };
+    let route = "GET /ledger/blocks/{height}/events/{first}";
+    let situation = format!("all {events} events of a block; the vault's stream has {} events", vaults.len());
+    assert_eq!(read((route, &situation), 1).await, (events, None));
+
+    let hundreds = written(vault).await;
+    let situation = format!("{HUNDREDS} events of {BUSY_STREAMS} new streams in one block");
+    block(vault, "seal, some hundred events", &situation, &hundreds).await;
+    let name = format!("{route}, some hundred events");
+    assert_eq!(read((&name, &format!("all {HUNDREDS} events of a block")), 3).await, (hundreds.len(), None));
+}
+
+/// Events that are written by hand, in so many streams, one after the other.
+async fn written(vault: &Vault) -> Vec<EventRef> {
+    let (mut heads, mut places) = (BTreeMap::new(), Vec::new());
+    for number in 0..HUNDREDS {
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&(number % BUSY_STREAMS).to_be_bytes());
+        let stream = StreamId::Record(Id::from_parts(vault.stage.now_ms(), random));
+        let (seq, prev) = heads.get(&stream).copied().unwrap_or((0, Hash::ZERO));
+        let (place, at_ms) = (EventRef { stream, seq }, vault.stage.now_ms());
+        let nonce = Bytes(u128::from(number).to_be_bytes());
+        let envelope = Envelope { place, prev, at_ms, seen: &[], nonce, command: None };
+        let outcome = UploadExpired { version: 1, announced: 1 }.into();
+        let event = StoredEvent::write(envelope, &outcome).expect("an event");
+        heads.insert(stream, (seq + 1, event.leaf));
+        vault.store.append(&Append { events: vec![event], at_ms, ..Append::default() }).await.expect("appended");
+        places.push(place);
+    }
+    places
 }
 
 async fn block(vault: &Vault, name: &str, situation: &str, hints: &[EventRef]) {

@@ -1,7 +1,8 @@
 //! The vault begins, hospitals arrive, and one of them leaves.
 
 use chartseal_events::command::{
-    OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend, ProviderVerify,
+    AuditorAdd, AuditorRemove, OperatorAdd, OperatorRemove, ProviderInvite, ProviderRegister, ProviderSuspend,
+    ProviderVerify,
 };
 use chartseal_events::decide::code_hash;
 use chartseal_events::wire::{Accepted, Health, ProviderProfile, Registered};
@@ -63,7 +64,7 @@ async fn hospital(vault: &Vault, measured: bool) -> Wallet {
     Wallet { kid: Kid::Person(registered.staff), act: Some(provider), ..wallet }
 }
 
-/// A hospital is suspended; operators come and go.
+/// A hospital is suspended; operators and auditors come and go.
 pub async fn leave(vault: &Vault, people: &People) {
     let (stage, operator, register) = (&vault.stage, &vault.stage.operator, vault.register());
     let provider: Id = people.requester.provider();
@@ -84,4 +85,13 @@ pub async fn leave(vault: &Vault, people: &People) {
     let of_others = vec![removed.event.stored().at];
     let situation = "one event of a stream from which nothing follows";
     vault.measure("consumer, other streams", situation, async { (vault.consume(&of_others).await, 0) }).await;
+
+    let auditor = Wallet::operator(0xF8);
+    let asked = stage.post(operator, "/auditors", AuditorAdd { sign_key: auditor.sign_key() }, &[]);
+    let _: Accepted = vault.measure_call(("POST /auditors", "1 operator"), &register, &asked, 201).await;
+    let path = format!("/auditors/{}/remove", auditor.thumbprint());
+    let remove = AuditorRemove { auditor: auditor.thumbprint() };
+    let asked = stage.post(operator, &path, remove, &[("reason", "the audit is over")]);
+    let name = ("POST /auditors/{kid}/remove", "1 operator, 1 auditor");
+    let _: Accepted = vault.measure_call(name, &register, &asked, 201).await;
 }

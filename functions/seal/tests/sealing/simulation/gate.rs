@@ -93,7 +93,15 @@ impl EventStore for Gate {
 
     async fn fetch(&self, places: &[EventRef]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
         let places = places.to_vec();
-        self.call(Call::Fetch, move |desk, _| now(desk.vault.fetch(&places))).await
+        self.call(Call::Fetch, move |desk, _| {
+            let mut found = now(desk.vault.fetch(&places))?;
+            if desk.planted == Planted::ReadsStale {
+                let young = now(desk.vault.by_time(desk.vault.now_ms().saturating_sub(STALE_MS), u64::MAX))?;
+                found.iter_mut().for_each(|event| drop(event.take_if(|event| young.contains(&event.at))));
+            }
+            Ok(found)
+        })
+        .await
     }
 
     async fn append(&self, _: &Append) -> Result<(), StoreError> {
