@@ -248,7 +248,7 @@ fn three_nodes_and_a_quorum_of_two() {
         .enumerate()
         .map(|(number, folder)| make(folder.path(), &format!("witness.example/{number}"), &log, address))
         .collect();
-    let mut nodes: Vec<_> = folders.iter().map(|folder| node_of(folder)).collect();
+    let mut nodes: Vec<_> = folders.iter().map(node_of).collect();
     let policy = Policy::new(log.key(), None, keys, 2).expect("a policy");
     let gather = |nodes: &[Running], log: &Log, old: u64, blocks: usize| {
         let lines: String = nodes
