@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chartseal_events::event::{Head, leaf_hash};
 use chartseal_events::state::History;
-use chartseal_events::{Event, EventRef, StreamId};
+use chartseal_events::{Event, EventRef, Hash, StreamId};
 
 use crate::copy::{CopyError, Judged, Snapshot};
 
@@ -22,6 +22,8 @@ const OWN_WEIGHT: u64 = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct Book<'a> {
     pub copy: &'a Snapshot,
+    /// From this index on this run has judged what is in the copy, and nobody else has had the file meanwhile.
+    pub own_from: u64,
     pub pending: &'a Judged,
     pub block: &'a Judged,
 }
@@ -50,6 +52,11 @@ impl Book<'_> {
         Event::read(&body, leaf_hash(body.as_bytes())).map_err(|_| damaged())
     }
 
+    /// The last event of a stream that is folded from the copy is under the signed root. The others are proven by the links from it back.
+    fn check_last(&self, index: u64, leaf: Hash) -> Result<(), CopyError> {
+        if index < self.own_from { self.copy.check_included(index, leaf) } else { Ok(()) }
+    }
+
     /// The end of a search stream: a provider's day may have thousands of searches, of which a decision looks at the commands alone, and only a command of
     /// about the same time can be the same. A command's `jti`, `iat` and its event's `at` are at most 120 s apart.
     fn fold_searches(&self, stream: StreamId) -> Result<Option<History>, CopyError> {
@@ -76,7 +83,7 @@ impl Book<'_> {
             let (leaf, seq) = (event.leaf, event.place.seq);
             history.follow(&event).map_err(CopyError::damaged)?;
             if seq + 1 == stored as u64 {
-                self.copy.check_included(places[stored - 1], leaf)?;
+                self.check_last(places[stored - 1], leaf)?;
             }
         }
         Ok(Some(history))
@@ -91,8 +98,7 @@ impl Book<'_> {
             history.follow(&event).map_err(CopyError::damaged)?;
         }
         if let (Some(head), Some(&index)) = (history.head, stored.last()) {
-            // The others are proven by the links from this one back.
-            self.copy.check_included(index, head.leaf)?;
+            self.check_last(index, head.leaf)?;
         }
         while history.next().0 <= last_seq {
             let Some(index) = self.pending_index(EventRef { stream, seq: history.next().0 }) else { break };

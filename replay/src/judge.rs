@@ -52,6 +52,8 @@ pub(crate) struct Judge {
     log_key: Bytes<32>,
     /// The leaf hash of the genesis event, where it is known beforehand.
     genesis: Option<Hash>,
+    /// The index from which on this run judges.
+    own_from: u64,
     histories: Histories,
     pages: Pages,
     state: State,
@@ -74,6 +76,7 @@ impl Judge {
             origin: log.name().to_owned(),
             log_key: Bytes(*log.public_key()),
             genesis,
+            own_from: copy.judged_size()?,
             histories: Histories::default(),
             pages: Pages::new(state.map_root),
             state,
@@ -139,7 +142,7 @@ impl Judge {
     }
 
     fn event(&mut self, bench: &mut Bench<'_>, at: At, event: &Event) -> Result<(), Stop> {
-        let book = Book { copy: bench.copy, pending: &self.pending, block: &bench.block };
+        let book = Book { copy: bench.copy, own_from: self.own_from, pending: &self.pending, block: &bench.block };
         let latest = self.histories.latest(book, event.place.stream)?;
         let begins = latest.is_none();
         let before = latest.unwrap_or_else(|| Arc::new(History::empty(event.place.stream)));
@@ -198,7 +201,7 @@ impl Judge {
             bench.find(Rule::Repeated, at, what);
             return Ok(Vec::new());
         }
-        let book = Book { copy: bench.copy, pending: &self.pending, block: &bench.block };
+        let book = Book { copy: bench.copy, own_from: self.own_from, pending: &self.pending, block: &bench.block };
         let mut seen: Vec<Arc<History>> = Vec::with_capacity(event.seen.len());
         let mut stale = None;
         for &Seen(stream, seq, leaf) in &event.seen {

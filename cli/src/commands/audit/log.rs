@@ -114,6 +114,7 @@ fn unsound(report: &Report, document: Value) -> Failure {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
 fn of_copy(error: CopyError) -> Failure {
     let advice = match &error {
         CopyError::OtherLog(_) => "Name another folder: a copy is of one log.",
