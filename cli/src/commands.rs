@@ -23,12 +23,6 @@ pub type Answered = Result<Value, Failure>;
 
 /// Runs a command.
 pub fn run(options: Options, output: &Output) -> Answered {
-    // Nodes are another program: what stood before the command goes on to it.
-    match &options.command {
-        Group::Witness(arguments) => return node::run("witness", arguments, &options.globals),
-        Group::Mirror(arguments) => return node::run("mirror", arguments, &options.globals),
-        _ => {}
-    }
     let session = Session::new(options.globals);
     match options.command {
         Group::Wallet(command) => wallet::run(&command, &session, output),
@@ -41,8 +35,8 @@ pub fn run(options: Options, output: &Output) -> Answered {
         Group::Receipt(command) => ledger::receipts(&command, &session, output),
         Group::Verify(arguments) => ledger::verify(&arguments, output),
         Group::Audit(arguments) => audit::run(&arguments, &session, output),
-        // Gone already.
-        Group::Witness(_) | Group::Mirror(_) => Ok(Value::Null),
+        Group::Witness(arguments) => node::run("witness", &arguments, session.globals()),
+        Group::Mirror(arguments) => node::run("mirror", &arguments, session.globals()),
         Group::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "chartseal", &mut script);

@@ -31,6 +31,11 @@ impl Session {
         Self { globals }
     }
 
+    /// What stood before the command.
+    pub fn globals(&self) -> &Globals {
+        &self.globals
+    }
+
     /// The address of `--api`.
     pub fn api(&self) -> Option<&str> {
         self.globals.api.as_deref()

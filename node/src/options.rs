@@ -112,7 +112,7 @@ pub struct Service {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub poll_s: u64,
     /// Milliseconds that somebody who brings a checkpoint waits for this node to verify it.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 4000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pub follow_timeout_ms: u64,
 }
 

@@ -111,8 +111,8 @@ fn cosigned(node: &Node, origin: Hash) -> Option<Answer> {
     if Hash::of(&[node.log().name().as_bytes()]) != origin {
         return None;
     }
-    let note = node.witness()?.note()?.to_string();
-    Some(answer_of(200, TEXT, note, &[(CACHE_CONTROL, "no-cache")]))
+    let text = node.witness()?.note()?.to_string();
+    Some(answer_of(200, TEXT, text, &[(CACHE_CONTROL, "no-cache")]))
 }
 
 fn tile(node: &Node, address: TileAddress) -> Result<Option<Answer>, CopyError> {

@@ -90,21 +90,21 @@ fn a_full_witness_from_its_first_contact_to_its_first_cosignature() {
     let address = api(&served);
     let folder = tempfile::tempdir().expect("a folder");
     let wallet = wallet(folder.path(), &whole, address);
-    let node = folder.path().join("witness");
+    let home = folder.path().join("witness");
     let arguments = ["witness", "--name", "witness.example/one", "--wallet", wallet.to_str().expect("UTF-8")];
-    let made = init(&arguments, &node);
+    let made = init(&arguments, &home);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     let vkey = String::from_utf8(made.stdout).expect("text");
     let key: VerifierKey = vkey.trim_end().parse().expect("a vkey");
     assert_eq!((key.name(), key.signature_type()), ("witness.example/one", SignatureType::Cosignature));
     for name in ["", "node.json", "cosigned.json", "key.json"] {
-        let mode = std::fs::metadata(node.join(name)).expect("there").permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{name} is its owner's alone");
+        let rights = std::fs::metadata(home.join(name)).expect("there").permissions().mode();
+        assert_eq!(rights & 0o077, 0, "{name} is its owner's alone");
     }
-    let again = init(&arguments, &node);
+    let again = init(&arguments, &home);
     assert_eq!(again.status.code(), Some(1), "nothing is written over");
 
-    let running = Running::start(&node, &["--wallet", wallet.to_str().expect("UTF-8")]);
+    let running = Running::start(&home, &["--wallet", wallet.to_str().expect("UTF-8")]);
     let blocks = whole.blocks.len();
     running.wait("all", |status| status["state"] == "sound" && status["blocks"] == blocks);
     assert_eq!(running.status()["mode"], "full");

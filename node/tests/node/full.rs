@@ -4,10 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chartseal_cli::VaultPin;
+use chartseal_events::Hash;
 use chartseal_events::encoding::base64url;
-use chartseal_events::event::leaf_hash;
 use chartseal_events::wire::{LedgerBlock, LedgerEvents};
-use chartseal_events::{Event, Hash};
 use chartseal_ledger::seal::MapState;
 use chartseal_ledger::tile::TileAddress;
 use chartseal_node::config::{Config, Kind, Mode};
@@ -118,16 +117,19 @@ fn what_the_logs_key_has_sealed_and_must_not_have_is_never_cosigned() {
         served
     };
     let edited = |bodies: &mut Vec<Vec<String>>| {
-        let body = &mut bodies[last][0];
-        let event = Event::read(body, leaf_hash(body.as_bytes())).expect("an event");
-        *body = body.replacen(&event.at_ms.to_string(), &(event.at_ms + 1).to_string(), 1);
+        // A letter in the middle of the last command's signature.
+        let body = bodies.iter_mut().flatten().rfind(|body| body.contains("\"command\":\"")).expect("a command");
+        let start = body.find("\"command\":\"").expect("a command") + "\"command\":\"".len();
+        let place = start + body[start..].find('"').expect("its end") - 20;
+        let other = if &body[place..=place] == "A" { "B" } else { "A" };
+        body.replace_range(place..=place, other);
     };
     let dropped = |bodies: &mut Vec<Vec<String>>| drop(bodies[0].remove(1));
     let swapped = |bodies: &mut Vec<Vec<String>>| bodies[0].swap(0, 1);
     let nothing = |_: &mut Vec<Vec<String>>| {};
     let wrong_map = MapState { root: Hash([5; 32]), version: 1 };
     let cases: [(&str, Served); 4] = [
-        ("an event's time", reseal(&edited, None)),
+        ("a command's signature", reseal(&edited, None)),
         ("an event left out", reseal(&dropped, None)),
         ("the first two the other way round", reseal(&swapped, None)),
         ("the map's root", reseal(&nothing, Some(wrong_map))),

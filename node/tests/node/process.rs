@@ -24,10 +24,11 @@ pub fn serve(vault: Vault) -> SocketAddr {
     serve_paths(move |path| vault.answer(path))
 }
 
+/// What is answered to a path; none: 404.
+type Shown = Result<Option<Vec<u8>>, SourceError>;
+
 /// Serves whatever is answered to a path; none: 404.
-pub fn serve_paths(
-    answers: impl Fn(&str) -> Result<Option<Vec<u8>>, SourceError> + Send + Sync + 'static,
-) -> SocketAddr {
+pub fn serve_paths(answers: impl Fn(&str) -> Shown + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
     let address = listener.local_addr().expect("an address");
     let answers = Arc::new(answers);
@@ -40,7 +41,7 @@ pub fn serve_paths(
     address
 }
 
-fn answer(mut stream: TcpStream, answers: &dyn Fn(&str) -> Result<Option<Vec<u8>>, SourceError>) {
+fn answer(mut stream: TcpStream, answers: &dyn Fn(&str) -> Shown) {
     let mut lines = BufReader::new(stream.try_clone().expect("a clone")).lines();
     let Some(Ok(first)) = lines.next() else { return };
     while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
