@@ -253,7 +253,8 @@ fn rule_of(error: &Unsound) -> Rule {
     match error {
         Unsound::Refused(_, Refusal { code: Code::SignatureInvalid, .. }) => Rule::Signature,
         Unsound::Refused(..) => Rule::Refused,
-        Unsound::Seen(..) => Rule::Seen,
+        Unsound::Seen(..) | Unsound::SeenIdly(..) => Rule::Seen,
+        Unsound::Alone(_) => Rule::Half,
         Unsound::OtherOutcome(_) | Unsound::Fold(_) | Unsound::Genesis => Rule::Outcome,
     }
 }

@@ -76,7 +76,8 @@ pub async fn show<E: EventStore, I: Index, C: Clock>(
             evidence_without_records(&vault.events, streams).await
         }
     };
-    let (evidence, owner, requester) = try_join3(evidence, party(vault, reader, owner), party(vault, reader, requester)).await?;
+    let (evidence, owner, requester) =
+        try_join3(evidence, party(vault, reader, owner), party(vault, reader, requester)).await?;
     Answer::ok(&with_evidence(RequestView { parties: Some(Parties { owner, requester }), ..request }, evidence)?)
 }
 
