@@ -5,30 +5,37 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod head;
+mod clock;
+mod heads;
 
 use chartseal_events::encoding::base64url;
 use chartseal_events::wire::{LedgerBlock, LedgerProof};
 use chartseal_events::{Code, Hash};
 use chartseal_http::{Access, Answer, Cache, Failure, Incoming, PathValues, Route, Service};
-use chartseal_infra::ports::{BlockStore, LogFiles, SealedIndex, StoreError};
+use chartseal_infra::head::{self, Head};
+use chartseal_infra::ports::{BlockStore, Cosignatures, LogFiles, SealedIndex, StoreError};
+use chartseal_infra::witnesses::Witnesses;
 use chartseal_ledger::tile::TileAddress;
 use chartseal_ledger::tree::inclusion;
 
-use head::Head;
+pub use clock::{LogClock, PAUSE_MS, REUSE_MS, Timekeeper};
 
 /// A checkpoint is good until there is the next one; a cache may give it for so long.
 const CHECKPOINT_CACHE: Cache = Cache::Seconds(1);
 
 /// The function, on its ports.
 #[derive(Debug, Clone)]
-pub struct Ledger<B, I, F> {
+pub struct Ledger<B, I, F, T> {
     /// The blocks.
     pub blocks: B,
-    /// Where leaves stand.
+    /// Where leaves stand, and what witnesses have said.
     pub index: I,
     /// Tiles and the checkpoint.
     pub files: F,
+    /// The log's clock.
+    pub clock: T,
+    /// Those whose cosignatures are shown.
+    pub witnesses: Witnesses,
 }
 
 /// What can be called.
@@ -36,6 +43,8 @@ pub struct Ledger<B, I, F> {
 pub enum Call {
     /// The checkpoint.
     Checkpoint,
+    /// The newest checkpoint that enough witnesses have cosigned.
+    Cosigned,
     /// A tile.
     Tile,
     /// A block's header and leaves.
@@ -51,12 +60,13 @@ const fn get(pattern: &'static str, call: Call, codes: &'static [Code]) -> Route
 /// The function's routes.
 pub const ROUTES: &[Route<Call>] = &[
     get("/ledger/checkpoint", Call::Checkpoint, &[Code::NotFound]),
+    get("/ledger/cosigned", Call::Cosigned, &[Code::NotFound]),
     get("/ledger/tile/{tile+}", Call::Tile, &[]),
     get("/ledger/blocks/{height}", Call::Block, &[]),
     get("/ledger/proof/{leaf}", Call::Proof, &[]),
 ];
 
-impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
+impl<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, T: Timekeeper> Service for Ledger<B, I, F, T> {
     type Call = Call;
 
     const ROUTES: &'static [Route<Call>] = ROUTES;
@@ -64,6 +74,7 @@ impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
     async fn handle(&self, call: Call, _: &Incoming, path: &PathValues) -> Result<Answer, Failure> {
         match call {
             Call::Checkpoint => checkpoint(self).await,
+            Call::Cosigned => cosigned(self).await,
             Call::Tile => tile(self, path).await,
             Call::Block => block(self, path).await,
             Call::Proof => proof(self, path).await,
@@ -73,14 +84,34 @@ impl<B: BlockStore, I: SealedIndex, F: LogFiles> Service for Ledger<B, I, F> {
 
 /// Get the checkpoint
 ///
-/// The newest signed head of the log: a C2SP checkpoint in a signed note, as its key has signed it. There is none before the first block.
+/// The newest signed head of the log: a C2SP checkpoint in a signed note, as its key has signed it, with a timestamped cosignature of the log's clock and
+/// whatever witnesses have cosigned it. There is none before the first block.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/ledger/checkpoint", tag = "ledger",
     responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
 ))]
-pub async fn checkpoint<B, I, F: LogFiles>(ledger: &Ledger<B, I, F>) -> Result<Answer, Failure> {
-    let published = ledger.files.published().await?.ok_or(Code::NotFound)?;
-    Ok(Answer::text(published.note).cached(CHECKPOINT_CACHE))
+pub async fn checkpoint<B, I: Cosignatures, F: LogFiles, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, T>,
+) -> Result<Answer, Failure> {
+    let Ledger { index, files, clock, witnesses, .. } = ledger;
+    let shown = heads::newest(files, index, witnesses, clock).await?.ok_or(Code::NotFound)?;
+    Ok(Answer::text(shown.note.to_string()).cached(CHECKPOINT_CACHE))
+}
+
+/// Get the cosigned checkpoint
+///
+/// The newest head of the log that as many witnesses have cosigned as the vault asks for. It may be older than the newest one. There is none as long as too
+/// few have.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/cosigned", tag = "ledger",
+    responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
+))]
+pub async fn cosigned<B, I: Cosignatures, F: LogFiles, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, T>,
+) -> Result<Answer, Failure> {
+    let Ledger { index, files, clock, witnesses, .. } = ledger;
+    let shown = heads::newest_cosigned(files, index, witnesses, clock).await?.ok_or(Code::NotFound)?;
+    Ok(Answer::text(shown.note.to_string()).cached(CHECKPOINT_CACHE))
 }
 
 /// Get a tile
@@ -92,8 +123,8 @@ pub async fn checkpoint<B, I, F: LogFiles>(ledger: &Ledger<B, I, F>) -> Result<A
     params(("tile" = String, Path, description = "The rest of the tile's path; it has slashes.", example = "0/000")),
     responses((status = 200, description = "The tile's hashes.", body = Vec<u8>, content_type = "application/octet-stream")),
 ))]
-pub async fn tile<B: BlockStore, I, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn tile<B: BlockStore, I, F: LogFiles, T: Sync>(
+    ledger: &Ledger<B, I, F, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let rest: String = path.parse("tile")?;
@@ -118,8 +149,8 @@ pub async fn tile<B: BlockStore, I, F: LogFiles>(
     params(("height" = u64, Path, description = "How many blocks are before it.")),
     responses((status = 200, description = "The block.", body = LedgerBlock)),
 ))]
-pub async fn block<B: BlockStore, I, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn block<B: BlockStore, I, F: LogFiles, T: Sync>(
+    ledger: &Ledger<B, I, F, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let digits: String = path.parse("height")?;
@@ -136,37 +167,41 @@ pub async fn block<B: BlockStore, I, F: LogFiles>(
 
 /// Prove a leaf
 ///
-/// That an event with this leaf hash is in the log, and in which block: inclusion proofs of the leaf and of the block's header against the checkpoint. With the
-/// event's own bytes this is all that a proof file has. 404 as long as the event is not sealed.
+/// That an event with this leaf hash is in the log, and in which block: inclusion proofs of the leaf and of the block's header against a checkpoint: the newest
+/// cosigned one where it has the leaf, else the newest of all. With the event's own bytes this is all that a proof file has. 404 as long as the event is not
+/// sealed.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/ledger/proof/{leaf}", tag = "ledger",
     params(("leaf" = String, Path, description = "The event's leaf hash, hex.")),
     responses((status = 200, description = "The proof.", body = LedgerProof)),
 ))]
-pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
-    ledger: &Ledger<B, I, F>,
+pub async fn proof<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let digits: String = path.parse("leaf")?;
     let leaf = digits.parse::<Hash>().ok().filter(|leaf| leaf.to_string() == digits).ok_or(Code::BadPlace)?;
     let place = ledger.index.leaf_places(&[leaf]).await?.pop().flatten().ok_or(Code::NotFound)?;
+    let (cosigned, heard) = heads::heard(&ledger.index, &ledger.witnesses).await?;
     let head = Head::read(&ledger.blocks, &ledger.files).await?.ok_or(Code::NotFound)?;
-    let size = head.checkpoint.size();
     let block = if place.height == head.block.seal().height() {
         head.block.clone()
     } else {
         ledger.blocks.block(place.height).await?.ok_or(Code::NotFound)?
     };
     let seal = block.seal();
-    if seal.size() > size {
+    if seal.size() > head.checkpoint.size() {
         return Err(Code::NotFound.into());
     }
     let position = usize::try_from(place.index.wrapping_sub(seal.first_index())).ok();
     if position.and_then(|position| block.events().get(position)).map(|event| event.leaf) != Some(leaf) {
         return Err(StoreError::Damaged { what: format!("the place of leaf {leaf}") }.into());
     }
+    let newest = heads::read(&head.note, "the published checkpoint")?;
+    let shown = heads::for_proof(newest, seal.size(), cosigned, heard, &ledger.witnesses, &ledger.clock).await?;
+    let size = shown.checkpoint.size();
     let spans = [inclusion::spans(place.index, size), inclusion::spans(seal.index(), size)];
-    let tiles = head.tiles(&ledger.files, &spans.concat()).await?;
+    let tiles = head.tiles(&ledger.files, &shown.checkpoint, &spans.concat()).await?;
     let prove = |index| inclusion::prove(index, size, &tiles).map_err(|_| head::unproven());
     let document = LedgerProof {
         index: place.index,
@@ -174,7 +209,7 @@ pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
         seal: base64url(&seal.to_bytes()),
         inclusion: prove(place.index)?.hashes().to_vec(),
         seal_inclusion: prove(seal.index())?.hashes().to_vec(),
-        checkpoint: head.note.clone(),
+        checkpoint: shown.note.to_string(),
     };
     Ok(Answer::ok(&document)?.cached(CHECKPOINT_CACHE))
 }
@@ -182,5 +217,5 @@ pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles>(
 /// The routes, as OpenAPI describes them.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(checkpoint, tile, block, proof))]
+#[openapi(paths(checkpoint, cosigned, tile, block, proof))]
 pub struct Api;

@@ -1,8 +1,8 @@
 //! Wires the function that shows the ledger.
 
 use chartseal_http::{Environment, Error, serve, telemetry};
-use chartseal_infra::aws::{self, DynamoStore, S3LogFiles, Tables};
-use chartseal_ledger_api::Ledger;
+use chartseal_infra::aws::{self, DynamoStore, KmsClockKey, S3LogFiles, SystemClock, Tables};
+use chartseal_ledger_api::{Ledger, LogClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,10 +11,13 @@ async fn main() -> Result<(), Error> {
     let mut env = Environment::of_process();
     let tables =
         Tables { blocks: Some(env.text("BLOCKS_TABLE")), sealed: Some(env.text("SEALED_TABLE")), ..Tables::default() };
-    let bucket = env.text("LEDGER_BUCKET");
+    let (origin, bucket, clock_key) = (env.text("ORIGIN"), env.text("LEDGER_BUCKET"), env.text("CLOCK_KEY"));
+    let witnesses = env.read("WITNESSES");
     env.check()?;
 
     let aws = aws::config();
     let store = DynamoStore::new(&aws, tables);
-    serve(Ledger { blocks: store.clone(), index: store, files: S3LogFiles::new(&aws, bucket) }).await
+    let (files, clock_key) = (S3LogFiles::new(&aws, bucket), KmsClockKey::new(&aws, clock_key));
+    let clock = LogClock::new(origin, clock_key, SystemClock);
+    serve(Ledger { blocks: store.clone(), index: store, files, clock, witnesses }).await
 }

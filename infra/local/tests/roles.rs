@@ -92,6 +92,7 @@ fn only_seal_signs_and_writes_the_log_and_nobody_deletes_of_it() {
     for action in ["s3:Delete", "s3:Bypass", "s3:PutObjectRetention", "s3:*"] {
         assert_eq!(granted(&[action, "LedgerBucket"]), [""; 0], "{action}");
     }
+    assert_eq!(granted(&["kms:Sign", "ClockKey"]), ["ledger-api"]);
     let functions = functions();
     let rights = statements(&functions["seal"]).concat();
     for other in ["PrivateTable", "KeysTable", "BlobBucket", "RecordKey", "SearchKey", "WorkTable", "IndexTable"] {

@@ -39,12 +39,13 @@ pub async fn sealed(vault: &Vault, people: &People) {
     let report = vault.measure("seal, a hint again", "nothing is left to seal", again).await;
     assert_eq!(report.blocks, 0);
 
-    let ledger = vault.ledger();
+    let ledger = vault.ledger("");
     let asked = |path: &str| vault.stage.send("GET", path, Vec::new());
     let size = places.len() + 1 + 3;
     let tile = format!("/ledger/tile/0/000.p/{}", size.min(255));
     for (name, situation, path) in [
-        ("GET /ledger/checkpoint", "3 blocks".to_owned(), "/ledger/checkpoint".to_owned()),
+        ("GET /ledger/checkpoint", "3 blocks; the clock's first word".to_owned(), "/ledger/checkpoint".to_owned()),
+        ("GET /ledger/checkpoint, again", "within a minute".to_owned(), "/ledger/checkpoint".to_owned()),
         ("GET /ledger/tile/{tile}", "a partial tile".to_owned(), tile),
     ] {
         let work = async {
