@@ -41,7 +41,15 @@ impl HashReader for Leaves {
 impl Log {
     pub fn new(key: SigningKey, clock_key: SigningKey) -> Self {
         let clock_ahead_s = Some(0);
-        Self { key, clock_key, clock_ahead_s, is_held: false, leaves: Leaves::default(), blocks: Vec::new(), places: BTreeMap::new() }
+        Self {
+            key,
+            clock_key,
+            clock_ahead_s,
+            is_held: false,
+            leaves: Leaves::default(),
+            blocks: Vec::new(),
+            places: BTreeMap::new(),
+        }
     }
 
     /// Its public key.
