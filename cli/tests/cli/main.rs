@@ -4,6 +4,7 @@ mod day;
 mod downloads;
 mod exports;
 mod fake;
+mod heads;
 mod hostile;
 mod large;
 mod proofs;

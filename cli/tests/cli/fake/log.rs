@@ -21,6 +21,8 @@ pub struct Log {
     pub clock_key: SigningKey,
     /// What the clock says is later than it is by so many seconds; none: it says nothing.
     pub clock_ahead_s: Option<i64>,
+    /// Shows the head after so many blocks, as if it were the newest.
+    pub shown_blocks: Option<usize>,
     /// As long as it is held back nothing is sealed.
     pub is_held: bool,
     leaves: Leaves,
@@ -45,6 +47,7 @@ impl Log {
             key,
             clock_key,
             clock_ahead_s,
+            shown_blocks: None,
             is_held: false,
             leaves: Leaves::default(),
             blocks: Vec::new(),
@@ -57,13 +60,26 @@ impl Log {
         VerifierKey::new(ORIGIN, SignatureType::Ed25519, &self.key.verifying_key().to_bytes()).expect("a key")
     }
 
+    /// Forgets all that was sealed: what comes now is another history.
+    pub fn forget(&mut self) {
+        self.leaves = Leaves::default();
+        self.blocks.clear();
+        self.places.clear();
+    }
+
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Its clock's public key.
     pub fn clock(&self) -> VerifierKey {
         VerifierKey::of_clock(ORIGIN, &self.clock_key.verifying_key().to_bytes()).expect("a key")
     }
 
     fn note(&self, now_s: u64) -> Option<String> {
-        let block = self.blocks.last()?;
+        let shown = self.shown_blocks.unwrap_or(self.blocks.len());
+        let block = self.blocks.get(shown.checked_sub(1)?)?;
         let mut note =
             Checkpoint::new(ORIGIN, block.edge().size(), block.edge().root()).expect("a checkpoint").to_note();
         let signature = self.key.sign(note.text().as_bytes()).to_bytes();
