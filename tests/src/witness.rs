@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -55,20 +55,20 @@ pub struct Witness {
     /// The key that it cosigns with.
     pub key: VerifierKey,
     secret: SigningKey,
-    log: VerifierKey,
+    log: Arc<OnceLock<VerifierKey>>,
     state: Arc<Mutex<State>>,
 }
 
 impl Witness {
-    /// Begins to listen. The number makes its key.
-    pub fn start(number: u8, log: &VerifierKey, manner: Manner) -> Self {
+    /// Begins to listen. The number makes its key. Of which log, it is told later: a stack names its witnesses before its log has a key.
+    pub fn start(number: u8, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let secret = SigningKey::from_bytes(&[number; 32]);
         let public = secret.verifying_key().to_bytes();
         let key = VerifierKey::new(&format!("w{number}.example"), SignatureType::Cosignature, &public).expect("a key");
         let state = Arc::new(Mutex::new(State { manner, last: None, asked: 0, cosigned: 0 }));
-        let witness = Self { url, key, secret, log: log.clone(), state };
+        let witness = Self { url, key, secret, log: Arc::default(), state };
         let serving = witness.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -77,6 +77,11 @@ impl Witness {
             }
         });
         witness
+    }
+
+    /// Tells it which log it is a witness of.
+    pub fn know(&self, log: &VerifierKey) {
+        self.log.get_or_init(|| log.clone());
     }
 
     /// As the stack's parameter `Witnesses` has it.
@@ -158,10 +163,8 @@ impl Witness {
         let proof = Proof::from_bytes(&hashes.ok_or_else(refused(400))?.concat()).map_err(|_| refused(400)())?;
         let note = Note::parse(note.as_bytes()).map_err(|_| refused(400)())?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(|_| refused(400)())?;
-        if checkpoint.origin() != self.log.name() {
-            return Err(refused(404)());
-        }
-        note.signed_by(&self.log).ok().flatten().ok_or_else(refused(403))?;
+        let log = self.log.get().filter(|log| log.name() == checkpoint.origin()).ok_or_else(refused(404))?;
+        note.signed_by(log).ok().flatten().ok_or_else(refused(403))?;
         let mut state = self.state();
         let seen = state.last.as_ref().map_or(0, Checkpoint::size);
         if old != seen {
