@@ -89,7 +89,8 @@ impl Stack {
     pub fn witnessed(witnesses: &[Witness], quorum: usize) -> Self {
         let named: Vec<String> = witnesses.iter().map(Witness::parameter).collect();
         let parameters = [("Witnesses", named.join(",")), ("WitnessQuorum", quorum.to_string())];
-        let stack = Self::usual().beside("witnessed", &parameters.each_ref().map(|(name, value)| (*name, value.as_str())));
+        let stack =
+            Self::usual().beside("witnessed", &parameters.each_ref().map(|(name, value)| (*name, value.as_str())));
         let log = stack.vault().log_key().expect("the genesis event names a key");
         witnesses.iter().for_each(|witness| witness.know(&log));
         stack

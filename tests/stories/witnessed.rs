@@ -113,7 +113,8 @@ fn followed(scene: &Scene) {
     });
     let memory = tempfile::tempdir().expect("a folder");
     let heads = Heads::of(&scene.stack.vault_at(&liar.api), State::Kept(memory.path().to_owned()));
-    let policy = scene.policy(0);
+    // Witnesses say when, too: without them it is the clock's word alone.
+    let policy = Policy::new(scene.log.clone(), Some(scene.clock.clone()), vec![], 0).expect("a policy");
     let follow = || heads.follow(Which::Newest, &policy, Some((machine_s(), Freshness::DEFAULT)));
     let caught = || match follow().expect_err("a lie") {
         Error::Tampered(tampering) => tampering,
@@ -125,7 +126,10 @@ fn followed(scene: &Scene) {
     assert!(now > begun);
     lie.store(1, Ordering::Relaxed);
     let rolled_back = caught();
-    assert!(matches!(rolled_back, Tampering::RolledBack { seen, shown } if (seen, shown) == (now, begun)), "{rolled_back}");
+    assert!(
+        matches!(rolled_back, Tampering::RolledBack { seen, shown } if (seen, shown) == (now, begun)),
+        "{rolled_back}"
+    );
     lie.store(2, Ordering::Relaxed);
     assert!(matches!(caught(), Tampering::Checkpoint(RefusedCheckpoint::NoTimestamp)));
     lie.store(0, Ordering::Relaxed);
