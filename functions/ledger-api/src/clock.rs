@@ -60,15 +60,13 @@ impl<K: ClockKey, C: Clock> LogClock<K, C> {
         Self { origin, key, clock, verifier: Arc::default(), said: Arc::default() }
     }
 
-    /// What was said of this text not long ago; none where it must be said anew.
-    fn again(&self, text: &str, now_ms: u64) -> Option<Option<SignatureLine>> {
+    /// Adds what was said of this text not long ago. False where it must be said anew.
+    fn again(&self, note: &mut Note, now_ms: u64) -> bool {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = said.as_ref()?;
+        let Some(said) = said.as_ref() else { return false };
         let age_ms = now_ms.abs_diff(said.at_ms);
-        match &said.line {
-            Some(line) => (said.text == text && age_ms < REUSE_MS).then(|| Some(line.clone())),
-            None => (age_ms < PAUSE_MS).then_some(None),
-        }
+        let (Some(line), Some(key)) = (&said.line, self.verifier.get()) else { return age_ms < PAUSE_MS };
+        said.text == note.text() && age_ms < REUSE_MS && note.put(key, line.clone()).is_ok()
     }
 
     async fn sign(&self, note: &mut Note) -> Result<(), NotCosigned> {
@@ -89,11 +87,7 @@ impl<K: ClockKey, C: Clock> LogClock<K, C> {
 impl<K: ClockKey, C: Clock> Timekeeper for LogClock<K, C> {
     async fn cosign(&self, note: &mut Note) {
         let now_ms = self.clock.now_ms();
-        if let Some(line) = self.again(note.text(), now_ms) {
-            if let (Some(line), Some(key)) = (line, self.verifier.get()) {
-                // It was checked when it was made, over the same text.
-                let _ = note.put(key, line);
-            }
+        if self.again(note, now_ms) {
             return;
         }
         let line = match self.sign(note).await {

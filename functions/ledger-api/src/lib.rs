@@ -182,7 +182,7 @@ pub async fn proof<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, T:
     let digits: String = path.parse("leaf")?;
     let leaf = digits.parse::<Hash>().ok().filter(|leaf| leaf.to_string() == digits).ok_or(Code::BadPlace)?;
     let place = ledger.index.leaf_places(&[leaf]).await?.pop().flatten().ok_or(Code::NotFound)?;
-    let (cosigned, heard) = heads::heard(&ledger.index, &ledger.witnesses).await?;
+    let (cosigned, lines) = heads::heard(&ledger.index, &ledger.witnesses).await?;
     let head = Head::read(&ledger.blocks, &ledger.files).await?.ok_or(Code::NotFound)?;
     let block = if place.height == head.block.seal().height() {
         head.block.clone()
@@ -198,7 +198,7 @@ pub async fn proof<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, T:
         return Err(StoreError::Damaged { what: format!("the place of leaf {leaf}") }.into());
     }
     let newest = heads::read(&head.note, "the published checkpoint")?;
-    let shown = heads::for_proof(newest, seal.size(), cosigned, heard, &ledger.witnesses, &ledger.clock).await?;
+    let shown = heads::for_proof(newest, seal.size(), cosigned, lines, &ledger.witnesses, &ledger.clock).await?;
     let size = shown.checkpoint.size();
     let spans = [inclusion::spans(place.index, size), inclusion::spans(seal.index(), size)];
     let tiles = head.tiles(&ledger.files, &shown.checkpoint, &spans.concat()).await?;

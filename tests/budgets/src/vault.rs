@@ -244,7 +244,8 @@ impl Vault {
         KmsClockKey::new(&self.config, &self.ground.clock_key)
     }
 
-    fn log_files(&self) -> S3LogFiles {
+    /// The log's files.
+    pub fn log_files(&self) -> S3LogFiles {
         S3LogFiles::new(&self.config, &self.ground.name)
     }
 

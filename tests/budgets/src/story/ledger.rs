@@ -7,7 +7,9 @@ use chartseal_events::wire::{LedgerBlock, LedgerProof, SearchResults};
 use chartseal_events::{EventRef, StreamId};
 use chartseal_http::File;
 use chartseal_http::testing::call;
-use chartseal_infra::ports::EventStore as _;
+use chartseal_infra::ports::{Cosignatures as _, Cosigned, EventStore as _, LogFiles as _};
+use chartseal_ledger::note::{SignatureType, VerifierKey};
+use ed25519_dalek::SigningKey;
 use serde_json::json;
 
 use super::{People, token};
@@ -59,6 +61,18 @@ pub async fn sealed(vault: &Vault, people: &People) {
         };
         vault.measure(name, &situation, work).await;
     }
+    let witness = SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
+    let witness = VerifierKey::new("w.example", SignatureType::Cosignature, &witness).expect("a key");
+    let witnessed = vault.ledger(&format!("https://w.example {witness}"));
+    let published = vault.log_files().published().await.expect("reads").expect("a head");
+    let cosigned = Cosigned { size: 1, witnesses: 1, note: published.note };
+    vault.store.put_cosigned(&cosigned).await.expect("kept");
+    let work = async {
+        let answer = call(&witnessed, &asked("/ledger/cosigned")).await;
+        let Some(File::Text(note)) = answer.file else { panic!("{}", answer.json) };
+        ((), note.len())
+    };
+    vault.measure("GET /ledger/cosigned", "the newest head is cosigned; the clock's first word", work).await;
     let name = ("GET /ledger/blocks/{height}", "a block with 1 event");
     let _: LedgerBlock = vault.measure_call(name, &ledger, &asked("/ledger/blocks/2"), 200).await;
     let name = ("GET /ledger/proof/{leaf}", "an event of the newest block; no full tile");
