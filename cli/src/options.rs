@@ -92,7 +92,7 @@ pub enum Group {
     #[command(subcommand)]
     Receipt(ledger::Receipts),
     /// Check proof files, with the log's public key and nothing else.
-    Verify(ledger::Verify),
+    Verify(Box<ledger::Verify>),
     /// Account for everything that a vault's tables and bucket hold.
     #[command(after_help = AUDIT)]
     Audit(audit::Arguments),

@@ -92,7 +92,9 @@ impl Stack {
         let stack =
             Self::usual().beside("witnessed", &parameters.each_ref().map(|(name, value)| (*name, value.as_str())));
         let log = stack.vault().log_key().expect("the genesis event names a key");
-        witnesses.iter().for_each(|witness| witness.know(&log));
+        for witness in witnesses {
+            witness.know(&log);
+        }
         stack
     }
 

@@ -84,7 +84,9 @@ fn a_log_with_witnesses_is_cosigned_soon_and_nobody_shows_an_older_one() {
     assert_eq!((error.code().as_ref(), error.exit()), ("waited", Exit::TryAgain), "{error}");
     assert!(error.to_string().contains("cosign"), "{error}");
     vault.head(Which::Cosigned, &scene.policy(2), None).expect("asked").expect("the one before stays");
-    scene.witnesses.iter().for_each(|witness| witness.behave(Manner::Honest));
+    for witness in &scene.witnesses {
+        witness.behave(Manner::Honest);
+    }
     // Nobody tells the function that they are back: the next sweep finds out. It is woken by hand here, as the schedule does within a minute.
     Hands(&scene.stack).invoke("cosign", &json!({}));
     vault.wait_proof(&scene.policy(2), &receipts[0], PATIENCE).expect("cosigned");

@@ -117,13 +117,12 @@ impl<B: BlockStore, S: Cosignatures, F: LogFiles, N: Net> Cosigning<'_, B, S, F,
         let size = head.checkpoint.size();
         let mut known = known.min(size);
         for _ in 0..MAX_ASKS {
-            let body = match proofs.get(&known) {
-                Some(proof) => request(known, proof, &head.note),
-                None => {
-                    let mut proofs = self.proofs(head, [known].into_iter()).await?;
-                    let proof = proofs.remove(&known).ok_or_else(head::unproven)?;
-                    request(known, &proof, &head.note)
-                }
+            let body = if let Some(proof) = proofs.get(&known) {
+                request(known, proof, &head.note)
+            } else {
+                let mut proofs = self.proofs(head, [known].into_iter()).await?;
+                let proof = proofs.remove(&known).ok_or_else(head::unproven)?;
+                request(known, &proof, &head.note)
             };
             let Answer { status, body } = self.net.post(&format!("{}/add-checkpoint", witness.url), body).await?;
             match status {

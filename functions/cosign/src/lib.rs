@@ -86,11 +86,11 @@ impl<B: BlockStore, S: Cosignatures, F: LogFiles, N: Net> Cosigning<'_, B, S, F,
             return Err(Uncosigned::OtherLog);
         }
         let ids: Vec<_> = witnesses.iter().map(|witness| witness.key.id()).collect();
-        let (cosigned, heard) = self.index.heard(&ids).await?;
+        let (cosigned, said) = self.index.heard(&ids).await?;
         let mut gathered = Gathered::of(&text, &checkpoint, cosigned.as_ref())?;
         let open: Vec<(&Witness, u64)> = witnesses
             .iter()
-            .zip(&heard)
+            .zip(&said)
             .filter(|(witness, heard)| !gathered.has(witness, heard.as_ref()))
             .map(|(witness, heard)| (witness, heard.as_ref().map_or(0, |heard| heard.size)))
             .collect();

@@ -38,7 +38,9 @@ impl Scene {
         let log = vault.public_key().await.expect("a key");
         let log = VerifierKey::new(ORIGIN, SignatureType::Ed25519, &log.0).expect("a key");
         let witnesses: Vec<_> = (1..).zip(manners).map(|(number, manner)| Witness::start(number, *manner)).collect();
-        witnesses.iter().for_each(|witness| witness.know(&log));
+        for witness in &witnesses {
+            witness.know(&log);
+        }
         let mut scene = Self { ports: Faulty::new(vault.clone()), vault, log, last: None, witnesses, quorum };
         scene.grow(3).await;
         scene
