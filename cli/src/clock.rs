@@ -30,7 +30,8 @@ impl Clock {
     }
 }
 
-fn machine_ms() -> u64 {
+/// This machine's clock, Unix milliseconds.
+pub(crate) fn machine_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

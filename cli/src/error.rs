@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chartseal_envelope::{RawAesError, SealError, key_release::ReleaseError};
 use chartseal_events::Code;
 use chartseal_events::wire::Problem;
+use chartseal_ledger::policy::RefusedCheckpoint;
 use chartseal_ledger::terms::{BlindError, QueryError, TermError, TokenQueryError};
 
 use crate::invitation::InvitationError;
@@ -205,6 +206,12 @@ pub enum Error {
         /// The version that was asked for; none for the latest.
         version: Option<u32>,
     },
+    /// Another process looks at the same vault's log.
+    #[error("another process has the heads of this vault's log")]
+    HeadsBusy,
+    /// What was kept of the log's heads is none.
+    #[error("the kept head of this vault's log cannot be read")]
+    HeadsUnreadable,
     /// The operating system has no random bytes.
     #[error("the operating system gives no random bytes")]
     Entropy,
@@ -229,7 +236,8 @@ impl Error {
             | Self::Waited { .. }
             | Self::UploadExpired
             | Self::DamagedOnTheWay
-            | Self::UploadBusy => Exit::TryAgain,
+            | Self::UploadBusy
+            | Self::HeadsBusy => Exit::TryAgain,
             Self::Undocumented { status } | Self::StorageRefused { status } if *status >= 500 => Exit::TryAgain,
             Self::Refused(problem) if problem.status >= 500 || problem.status == 429 => Exit::TryAgain,
             Self::Refused(problem) if problem.code == Code::Conflict.name() => Exit::TryAgain,
@@ -284,6 +292,8 @@ impl Error {
             Self::Waited { .. } => "waited",
             Self::Settled { .. } => "settled",
             Self::NoSuchVersion { .. } => "no-such-version",
+            Self::HeadsBusy => "heads-busy",
+            Self::HeadsUnreadable => "heads-unreadable",
             Self::Entropy => "no-entropy",
         })
     }
@@ -307,6 +317,11 @@ impl Error {
                     printable(&problem.request_id),
                     trace.unwrap_or_default()
                 ));
+            }
+            Self::Tampered(Tampering::Checkpoint(
+                RefusedCheckpoint::Stale { .. } | RefusedCheckpoint::Ahead | RefusedCheckpoint::NoTimestamp,
+            )) => {
+                "Look at this machine's clock. If it is right, the vault shows an old log, or its clock does not work: tell its operators."
             }
             Self::Tampered(_) => "Do not use what was received. Tell the vault's operators, and keep this message.",
             Self::Unreachable { .. } => "Check the address and the network, then run the same command again.",
@@ -372,6 +387,10 @@ impl Error {
             Self::Waited { .. } => "Look again later; nothing is lost. A longer --timeout waits longer.",
             Self::Settled { .. } => "See `chartseal request status` for the reason.",
             Self::NoSuchVersion { .. } => "See `chartseal record show` for the record's versions.",
+            Self::HeadsBusy => "Run the same command again.",
+            Self::HeadsUnreadable => {
+                "Somebody has changed the folder `heads` of the state folder (CHARTSEAL_STATE): put it back, or remove it and begin to follow the log anew."
+            }
             Self::Entropy => "Try again on a machine whose random source works.",
         })
     }

@@ -12,12 +12,13 @@ use chartseal_events::wire::{LedgerProof, Receipt};
 use chartseal_events::{Event, EventRef, Hash};
 use chartseal_ledger::event_proof::{EventProof, EventProofError, Proven};
 use chartseal_ledger::note::{SignatureType, VerifierKey};
-use chartseal_ledger::policy::{Accepted, Policy};
+use chartseal_ledger::policy::{Accepted, Policy, RefusedCheckpoint};
 use chartseal_ledger::seal::Seal;
 use chartseal_ledger::tlog_proof::MAX_TLOG_PROOF_BYTES;
 use chartseal_ledger::tree::Proof;
 
 use crate::error::Error;
+use crate::heads::Which;
 use crate::http::RawAnswer;
 use crate::patience::Patience;
 use crate::receipt;
@@ -47,10 +48,9 @@ impl Vault {
         key.map_err(|_| Tampering::NotShown("a log key that can be one").into())
     }
 
-    /// The newest checkpoint; none before the first block.
+    /// The newest checkpoint, however old it is; none before the first block. Nothing is remembered of it: [`crate::Heads`] does.
     pub fn checkpoint(&self, policy: &Policy) -> Result<Option<Accepted>, Error> {
-        let Some(note) = self.checkpoint_note()? else { return Ok(None) };
-        Ok(Some(policy.accept(&note).map_err(Tampering::Checkpoint)?))
+        Ok(self.head(Which::Newest, policy, None)?.map(|(_, accepted)| accepted))
     }
 
     /// The bytes of the newest checkpoint. Who signed them has not been looked at.
@@ -71,7 +71,7 @@ impl Vault {
         if proven.event.leaf == receipt.leaf { Ok(Some((proof, proven))) } else { Err(other_event()) }
     }
 
-    /// Waits until a receipt's event is sealed, and gives its proof.
+    /// Waits until a receipt's event is sealed, and enough witnesses have cosigned that; gives its proof.
     pub fn wait_proof(
         &self,
         policy: &Policy,
@@ -80,18 +80,23 @@ impl Vault {
     ) -> Result<(EventProof, ProvenEvent), Error> {
         let mut looks = Patience { total: timeout, first_wait: FIRST_LOOK, longest_wait: LONGEST_LOOK }.begin();
         loop {
-            if let Some(found) = self.prove(policy, receipt)? {
-                return Ok(found);
-            }
+            let (what, last) = match self.prove(policy, receipt) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => ("the sealing", "not in the ledger yet"),
+                // The log's part is done; witnesses take their time.
+                Err(Error::Tampered(Tampering::Proof(EventProofError::Checkpoint(RefusedCheckpoint::Quorum {
+                    ..
+                })))) => ("the cosigning", "in the ledger; too few witnesses have cosigned that"),
+                Err(error) => return Err(error),
+            };
             if !looks.wait() {
-                let waited_s = timeout.as_secs();
-                return Err(Error::Waited { what: "the sealing", waited_s, last: "not in the ledger yet".into() });
+                return Err(Error::Waited { what, waited_s: timeout.as_secs(), last: last.into() });
             }
         }
     }
 
     /// What the ledger answers; none where it does not have it.
-    fn look(&self, path: &str) -> Result<Option<RawAnswer>, Error> {
+    pub(crate) fn look(&self, path: &str) -> Result<Option<RawAnswer>, Error> {
         let (answer, _) = self.call("GET", path, None, None)?;
         match answer.code() {
             Some(chartseal_events::Code::NotFound) => Ok(None),

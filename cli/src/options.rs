@@ -108,7 +108,7 @@ pub enum Group {
     #[command(subcommand)]
     Receipt(ledger::Receipts),
     /// Check proof files, with the log's public key and nothing else.
-    Verify(ledger::Verify),
+    Verify(Box<ledger::Verify>),
     /// Replay the vault's log, or account for everything that its tables and bucket hold.
     #[command(after_help = AUDIT)]
     Audit(audit::Arguments),

@@ -91,6 +91,24 @@ pub enum Tampering {
     /// The log's head is not to be believed.
     #[error("the checkpoint does not hold up: {0}")]
     Checkpoint(#[source] RefusedCheckpoint),
+    /// The log's head is smaller than one that was seen.
+    #[error("the log was rolled back: {seen} leaves were seen, and {shown} are shown")]
+    RolledBack {
+        /// Leaves that were seen.
+        seen: u64,
+        /// Leaves that are shown.
+        shown: u64,
+    },
+    /// The log's head is of another history than one that was seen.
+    #[error(
+        "the log was forked: the head of {shown} leaves does not extend that of {seen} leaves, and the log has signed both"
+    )]
+    Forked {
+        /// Leaves of the smaller one.
+        seen: u64,
+        /// Leaves of the larger one.
+        shown: u64,
+    },
     /// A proof does not prove its event.
     #[error("the proof does not hold up: {0}")]
     Proof(#[source] EventProofError),
@@ -139,7 +157,12 @@ impl Tampering {
             Self::BodyLength { .. } | Self::BodyChecksum | Self::BodyFrames(_) | Self::BodyFrame(_) => "body-tampered",
             Self::FramesRoot => "body-exchanged",
             Self::Tokens(_) => "tokens-false",
+            Self::Checkpoint(
+                RefusedCheckpoint::Stale { .. } | RefusedCheckpoint::Ahead | RefusedCheckpoint::NoTimestamp,
+            ) => "checkpoint-not-fresh",
             Self::Checkpoint(_) => "checkpoint-false",
+            Self::RolledBack { .. } => "log-rolled-back",
+            Self::Forked { .. } => "log-forked",
             Self::Proof(_) => "proof-false",
             Self::Block { .. } | Self::BlockEvent { .. } => "block-false",
             Self::Hit(_) => "hit-false",

@@ -152,6 +152,7 @@ impl Sides {
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
             log_key: key,
+            clock_key: public(&SigningKey::from_bytes(&[2; 32])),
             search_key: key,
             operators: vec![key],
             operator_threshold: 1,

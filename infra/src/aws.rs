@@ -14,6 +14,8 @@ mod kms;
 mod log_files;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(any(feature = "dynamodb", feature = "kms"))]
+mod service_time;
 #[cfg(feature = "sfn")]
 mod sfn;
 
@@ -32,7 +34,7 @@ pub use inventory::{
 #[cfg(all(feature = "kms", feature = "dynamodb"))]
 pub use kms::KmsSearchKeys;
 #[cfg(feature = "kms")]
-pub use kms::{KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner};
+pub use kms::{KmsClockKey, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner};
 #[cfg(feature = "s3")]
 pub use log_files::S3LogFiles;
 #[cfg(feature = "s3")]

@@ -73,6 +73,13 @@ struct World {
     ledger: ledger::Ledger,
 }
 
+impl World {
+    /// The time as a service says it: to the second.
+    fn service_ms(&self) -> u64 {
+        self.now_ms / 1_000 * 1_000
+    }
+}
+
 #[derive(Clone)]
 struct Stored {
     at_ms: u64,

@@ -16,7 +16,8 @@ pub use blobs::{
 };
 
 pub use ledger::{
-    BlockStore, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange, Published, Race, SealedIndex,
+    BlockStore, ClockKey, Cosignatures, Cosigned, Heard, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange,
+    Published, Race, SealedIndex, Timed,
 };
 
 /// Why a call to a service did not do what it was asked to.

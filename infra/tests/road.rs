@@ -24,6 +24,7 @@ fn genesis() -> Observation {
     Observation::Deployed(Genesis {
         origin: ORIGIN.to_owned(),
         log_key: public(1),
+        clock_key: public(4),
         search_key: public(2),
         operators: vec![public(3)],
         operator_threshold: 1,

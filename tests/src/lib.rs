@@ -18,6 +18,7 @@ pub mod people;
 pub mod scanner;
 pub mod stack;
 pub mod stored_log;
+pub mod witness;
 
 pub use audit::{audit, audit_as, audited, impatient};
 pub use hands::Hands;
@@ -26,3 +27,4 @@ pub use liar::{Exchange, Liar};
 pub use people::{Hospital, sample, unique};
 pub use stack::Stack;
 pub use stored_log::StoredLog;
+pub use witness::Witness;

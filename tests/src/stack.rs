@@ -10,6 +10,8 @@ use chartseal_local::{
 };
 use serde::Deserialize;
 
+use crate::Witness;
+
 /// What `cargo xtask test` writes of the stack it shares.
 #[derive(Deserialize)]
 struct Shared {
@@ -81,6 +83,19 @@ impl Stack {
     pub fn tampered() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
         STACK.get_or_init(|| Self::usual().beside("tampered", &[]))
+    }
+
+    /// Another stack on the same endpoint, whose log has these witnesses.
+    pub fn witnessed(witnesses: &[Witness], quorum: usize) -> Self {
+        let named: Vec<String> = witnesses.iter().map(Witness::parameter).collect();
+        let parameters = [("Witnesses", named.join(",")), ("WitnessQuorum", quorum.to_string())];
+        let stack =
+            Self::usual().beside("witnessed", &parameters.each_ref().map(|(name, value)| (*name, value.as_str())));
+        let log = stack.vault().log_key().expect("the genesis event names a key");
+        for witness in witnesses {
+            witness.know(&log);
+        }
+        stack
     }
 
     /// A stack of its own beside this one, with an operator of its own.

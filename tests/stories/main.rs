@@ -16,4 +16,5 @@ mod silence;
 mod storm;
 mod uploads;
 mod uploads_in_parts;
+mod witnessed;
 mod workflow;

@@ -77,7 +77,10 @@ fn no_harm_in_any_role(attempts: &[Attempt]) {
         assert_eq!(who(&of(service, "")), BTreeSet::new(), "{service}");
     }
     let seal = BTreeSet::from(["seal".to_owned()]);
-    assert_eq!(who(&|one| one.action == "kms:Sign"), seal);
+    assert_eq!(who(&|one| one.action == "kms:Sign" && one.place == "LogKey"), seal);
+    let shows = BTreeSet::from(["ledger-api".to_owned()]);
+    assert_eq!(who(&|one| one.action == "kms:Sign" && one.place != "LogKey"), shows, "the clock's key");
+    assert!(!who(&of("kms:", "")).contains("cosign"), "whoever calls strangers holds no key");
     assert_eq!(who(&|one| one.action == "dynamodb:PutItem" && one.place == "BlocksTable"), seal);
     assert_eq!(who(&|one| one.action == "s3:PutObject" && one.place.starts_with("LedgerBucket")), seal);
     let governing_keys = ["kms:PutKeyPolicy", "kms:CreateGrant", "kms:ScheduleKeyDeletion", "kms:DisableKey"];

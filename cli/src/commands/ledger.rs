@@ -5,10 +5,10 @@ mod block;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartseal_cli::{Error, ProvenEvent, read_receipts, verify_proof_file};
+use chartseal_cli::{Error, Heads, ProvenEvent, State, Tampering, Which, machine_s, read_receipts, verify_proof_file};
 use chartseal_events::EventRef;
 use chartseal_ledger::note::VerifierKey;
-use chartseal_ledger::policy::{Accepted, Policy};
+use chartseal_ledger::policy::{Accepted, Freshness, Policy};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -24,8 +24,14 @@ const PROOF: &str = "tlog-proof";
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
     /// Print the log's public key: all that `chartseal verify` needs.
-    #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger key > vault.vkey")]
-    Key,
+    #[command(
+        after_help = "Example:\n  chartseal --wallet ann.wallet ledger key > vault.vkey\n  chartseal --wallet ann.wallet ledger key --clock > clock.vkey"
+    )]
+    Key {
+        /// The key of the log's clock instead, which says when a checkpoint was the newest.
+        #[arg(long)]
+        clock: bool,
+    },
     /// Show a block: its header and its events' leaf hashes. The header is checked against the leaf hashes, and not that it is in the log.
     #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger block 0")]
     Block {
@@ -35,9 +41,14 @@ pub enum Ledger {
         #[arg(long)]
         events: bool,
     },
-    /// Get the newest checkpoint and check who signed it.
-    #[command(after_help = "Example:\n  chartseal --wallet ann.wallet ledger checkpoint")]
+    /// Get the newest checkpoint and check who signed it, that it is fresh, and that the log only grew since the last one that was seen.
+    #[command(
+        after_help = "With --witness it is the newest checkpoint that the vault's witnesses have cosigned.\nWhat was seen is kept in the state folder (CHARTSEAL_STATE).\n\nExample:\n  chartseal --wallet ann.wallet ledger checkpoint\n\nEnds with 3 where the log was rolled back or forked, or the checkpoint is old."
+    )]
     Checkpoint {
+        /// Take it however old it is.
+        #[arg(long)]
+        any_age: bool,
         #[command(flatten)]
         witnesses: Witnesses,
     },
@@ -76,6 +87,9 @@ pub struct Verify {
     /// The log's public key, as `chartseal ledger key` prints it.
     #[arg(long, value_name = "VKEY", env = "CHARTSEAL_LOG_KEY")]
     key: VerifierKey,
+    /// The public key of the log's clock, as `chartseal ledger key --clock` prints it: then it is said until when the event was in the log at the latest.
+    #[arg(long, value_name = "VKEY")]
+    clock: Option<VerifierKey>,
     #[command(flatten)]
     witnesses: Witnesses,
 }
@@ -92,35 +106,56 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    pub fn policy(&self, log: VerifierKey) -> Result<Policy, Failure> {
-        let quorum = self.quorum.unwrap_or(self.keys.len());
-        Policy::new(log, None, self.keys.clone(), quorum).map_err(|error| {
-            Failure::usage(format!("these keys make no policy: {error}"), "Look at --key, --witness and --quorum.")
+    pub fn policy(&self, log: VerifierKey, clock: Option<VerifierKey>) -> Result<Policy, Failure> {
+        Policy::new(log, clock, self.keys.clone(), self.quorum()).map_err(|error| {
+            Failure::usage(
+                format!("these keys make no policy: {error}"),
+                "Look at --key, --clock, --witness and --quorum.",
+            )
         })
+    }
+
+    fn quorum(&self) -> usize {
+        self.quorum.unwrap_or(self.keys.len())
+    }
+
+    /// The head that these are asked of.
+    fn which(&self) -> Which {
+        if self.quorum() == 0 { Which::Newest } else { Which::Cosigned }
     }
 }
 
 pub fn run(command: &Ledger, session: &Session, output: &Output) -> Answered {
     let vault = session.vault()?;
-    let log_key = || vault.log_key();
     match command {
         Ledger::Block { height, events } => block::run(*height, *events, session, output),
-        Ledger::Key => {
-            let key = log_key()?;
-            output.say(key.to_string());
-            Ok(json!({ "origin": vault.origin(), "key": key.to_string() }))
+        Ledger::Key { clock } => {
+            let (key, clock_key) = (vault.log_key()?, vault.clock_key()?);
+            output.say(if *clock { clock_key.to_string() } else { key.to_string() });
+            Ok(json!({ "origin": vault.origin(), "key": key.to_string(), "clock_key": clock_key.to_string() }))
         }
-        Ledger::Checkpoint { witnesses } => {
-            let Some(accepted) = vault.checkpoint(&witnesses.policy(log_key()?)?)? else {
-                output.say("nothing is sealed yet");
+        Ledger::Checkpoint { any_age, witnesses } => {
+            let policy = witnesses.policy(vault.log_key()?, Some(vault.clock_key()?))?;
+            let fresh = (!any_age).then(|| (machine_s(), Freshness::DEFAULT));
+            let heads = Heads::of(&vault, State::of_environment());
+            let followed = heads.follow(witnesses.which(), &policy, fresh).map_err(|error| told(error, &heads));
+            let Some(accepted) = followed? else {
+                let cosigned = witnesses.which() == Which::Cosigned;
+                output.say(if cosigned { "nothing is cosigned yet" } else { "nothing is sealed yet" });
                 return Ok(json!({ "origin": vault.origin(), "size": 0 }));
             };
             let checkpoint = &accepted.checkpoint;
             output.say(format!("{}: {} leaves", checkpoint.origin(), checkpoint.size()));
             output.say(format!("  root  {}", checkpoint.root()));
             output.say(format!("  signed by the log's key{}", cosigned(&accepted)));
+            if let Some(at_s) = accepted.cosigned_s.last() {
+                output.say(format!("  the head at {}", output::time(at_s.saturating_mul(1_000))));
+            }
             let (origin, size, root) = (checkpoint.origin(), checkpoint.size(), checkpoint.root());
-            Ok(json!({ "origin": origin, "size": size, "root": root, "witnesses": accepted.witnesses }))
+            let (witnesses, cosigned_at) = (&accepted.witnesses, &accepted.cosigned_s);
+            Ok(
+                json!({ "origin": origin, "size": size, "root": root, "witnesses": witnesses, "cosigned_at": cosigned_at }),
+            )
         }
     }
 }
@@ -129,7 +164,8 @@ pub fn receipts(command: &Receipts, session: &Session, output: &Output) -> Answe
     let Receipts::Wait { receipts, out, timeout, witnesses } = command;
     let all = read_receipts(receipts)?;
     let vault = session.vault()?;
-    let policy = witnesses.policy(vault.log_key()?)?;
+    let policy = witnesses.policy(vault.log_key()?, Some(vault.clock_key()?))?;
+    let heads = Heads::of(&vault, State::of_environment());
     let folder = out.as_deref().or_else(|| receipts.parent()).unwrap_or(Path::new(""));
     std::fs::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
         .map_err(|source| Error::File { path: folder.to_owned(), source })?;
@@ -137,6 +173,8 @@ pub fn receipts(command: &Receipts, session: &Session, output: &Output) -> Answe
     for receipt in &all {
         let after = |error: Error| Failure::from(error).after(json!({ "proofs": done.clone() }));
         let (proof, proven) = vault.wait_proof(&policy, receipt, Duration::from_secs(*timeout)).map_err(after)?;
+        let held = heads.hold(&proof.checkpoint, &proven.proven.accepted.checkpoint);
+        held.map_err(|error| told(error, &heads).after(json!({ "proofs": done.clone() })))?;
         let path = folder.join(file_name(&proven.event.place));
         write(&path, proof.to_file().to_string().as_bytes()).map_err(after)?;
         say(&path, &proven, output);
@@ -149,7 +187,7 @@ pub fn receipts(command: &Receipts, session: &Session, output: &Output) -> Answe
 }
 
 pub fn verify(arguments: &Verify, output: &Output) -> Answered {
-    let policy = arguments.witnesses.policy(arguments.key.clone())?;
+    let policy = arguments.witnesses.policy(arguments.key.clone(), arguments.clock.clone())?;
     let mut done = Vec::new();
     for path in &arguments.files {
         let proven = verify_proof_file(path, &policy).map_err(|error| {
@@ -179,6 +217,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.persist(path).map_err(|error| failed(error.error)).map(drop)
 }
 
+/// Of a fork, where both heads are kept.
+fn told(error: Error, heads: &Heads) -> Failure {
+    let forked = matches!(error, Error::Tampered(Tampering::Forked { .. }));
+    let mut failure = Failure::from(error);
+    if let Some(path) = heads.contradiction().filter(|_| forked) {
+        failure.what = format!("{}; both are kept in {}", failure.what, path.parent().unwrap_or(&path).display());
+    }
+    failure
+}
+
 fn cosigned(accepted: &Accepted) -> String {
     if accepted.witnesses.is_empty() { String::new() } else { format!(" and by {}", accepted.witnesses.join(", ")) }
 }
@@ -195,6 +243,9 @@ fn say(path: &Path, ProvenEvent { event, proven }: &ProvenEvent, output: &Output
         proven.index,
         cosigned(&proven.accepted)
     ));
+    if let Some(at_s) = proven.accepted.cosigned_s.first() {
+        output.say(format!("  in it     no later than {}", output::time(at_s.saturating_mul(1_000))));
+    }
 }
 
 fn described(path: &Path, ProvenEvent { event, proven }: &ProvenEvent) -> Value {
@@ -209,5 +260,6 @@ fn described(path: &Path, ProvenEvent { event, proven }: &ProvenEvent) -> Value 
         "size": proven.accepted.checkpoint.size(),
         "origin": proven.accepted.checkpoint.origin(),
         "witnesses": proven.accepted.witnesses,
+        "cosigned_at": proven.accepted.cosigned_s,
     })
 }

@@ -6,6 +6,7 @@ mod day;
 mod downloads;
 mod exports;
 mod fake;
+mod heads;
 mod history;
 mod hostile;
 mod large;

@@ -44,9 +44,9 @@ def begun(event):
     type_, outcome, command = event["type"], event["outcome"], event["command"]
     possible(type_ == STREAMS[event["stream"].split("/")[0]])
     if type_ == "vault.genesis.v1":
-        members(outcome, ("origin", "log_key", "search_key", "operators", "operator_threshold"), "impossible")
+        members(outcome, ("origin", "log_key", "clock_key", "search_key", "operators", "operator_threshold"), "impossible")
         possible(isinstance(outcome["origin"], str) and isinstance(outcome["operators"], list))
-        for key in (outcome["log_key"], *outcome["operators"]):
+        for key in (outcome["log_key"], outcome["clock_key"], *outcome["operators"]):
             possible(large_order(b64url(key, 32, "impossible")))
         b64url(outcome["search_key"], 32, "impossible")
         return {"operators": {thumbprint(key): key for key in outcome["operators"]}, "auditors": {}}

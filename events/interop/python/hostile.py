@@ -175,6 +175,7 @@ def lies_about_genesis(outcome):
                           ("search_key", weak[:-1]), ("operator_threshold", 2), ("origin", 1), ("origin", "another.example"), ("more", 1)):
         yield f"{member} {str(value)[:20]}", lambda event, member=member, value=value: put(event, "outcome", member, value)
     yield "no log key", lambda event: event["outcome"].pop("log_key") and event
+    yield "no clock key", lambda event: event["outcome"].pop("clock_key") and event
 
 
 def put(event, where, member, value):

@@ -34,6 +34,10 @@ pub(super) fn begin(view: &View, genesis: &Genesis) -> Result<Decision, Refusal>
     if count == 0 || count > MAX_OPERATORS || !keys_good || !distinct {
         return Err(Refusal::field(Code::BadField, "operators"));
     }
+    // One key signs one kind of thing: who has the clock's must not be able to sign a log.
+    if !is_public_key(&genesis.clock_key) || genesis.clock_key == genesis.log_key {
+        return Err(Refusal::field(Code::BadField, "clock_key"));
+    }
     // Changes that need several operators come with the governance of the vault; until then the one threshold is 1.
     if genesis.operator_threshold != 1 {
         return Err(Refusal::field(Code::BadField, "operator_threshold"));

@@ -89,6 +89,8 @@ fields! {
         origin: String,
         /// Ed25519 public key that signs the ledger's checkpoints.
         log_key: Bytes<32>,
+        /// Ed25519 public key that says when a checkpoint was the log's head.
+        clock_key: Bytes<32>,
         /// Public key of the blind-term evaluation (RFC 9497, ristretto255), of epoch 1.
         search_key: Bytes<32>,
         /// The first operators' Ed25519 public keys.

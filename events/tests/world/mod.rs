@@ -82,6 +82,7 @@ impl World {
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
             log_key: Person::new(2).public(),
+            clock_key: Person::new(3).public(),
             search_key: Bytes([3; 32]),
             operators: vec![operator.public()],
             operator_threshold: 1,

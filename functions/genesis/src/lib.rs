@@ -1,6 +1,6 @@
 //! The custom resource `Custom::Genesis`: writes the vault's first event when the stack is created, and says its leaf hash, the vault's identity.
 //!
-//! In scope: making the search key, reading the log key, `vault.genesis.v1`, answering CloudFormation whatever happens. The stack's parameter
+//! In scope: making the search key, reading the keys of the log and of its clock, `vault.genesis.v1`, answering CloudFormation whatever happens. The stack's parameter
 //! `OperatorKeys` seeds the vault and does nothing else: a later change of it changes nothing (operators change by signed commands). The origin can
 //! never change: an update that tries is refused. Deleting the stack deletes nothing here.
 #![forbid(unsafe_code)]
@@ -11,7 +11,7 @@ use chartseal_events::event::Genesis;
 use chartseal_events::state::Operators;
 use chartseal_events::{Bytes, Code, Hash, Observation, StreamId};
 use chartseal_http::ConfigError;
-use chartseal_infra::ports::{Clock, EventStore, LogKey, SearchKeyVault, StoreError};
+use chartseal_infra::ports::{Clock, ClockKey, EventStore, LogKey, SearchKeyVault, StoreError};
 use chartseal_infra::road::{Failure, look, observe};
 use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::terms::{OsRng, SearchKey};
@@ -23,13 +23,15 @@ const FIRST_EPOCH: u32 = 1;
 
 /// Where the vault begins, and with what.
 #[derive(Debug)]
-pub struct Vault<E, S, L, C> {
+pub struct Vault<E, S, L, K, C> {
     /// The streams.
     pub events: E,
     /// The search keys.
     pub search_keys: S,
     /// The ledger's key.
     pub log_key: L,
+    /// The key of the ledger's clock.
+    pub clock_key: K,
     /// The time.
     pub clock: C,
     /// The vault's name.
@@ -67,7 +69,7 @@ impl From<Failure> for GenesisError {
     }
 }
 
-impl<E: EventStore, S: SearchKeyVault, L: LogKey, C: Clock> Vault<E, S, L, C> {
+impl<E: EventStore, S: SearchKeyVault, L: LogKey, K: ClockKey, C: Clock> Vault<E, S, L, K, C> {
     /// Does what CloudFormation asks for; gives the leaf hash of the genesis event, unless the stack goes away.
     pub async fn handle(&self, request: &Request) -> Result<Option<Hash>, GenesisError> {
         note::set(&fields::OPERATION, request.request_type.name());
@@ -89,6 +91,7 @@ impl<E: EventStore, S: SearchKeyVault, L: LogKey, C: Clock> Vault<E, S, L, C> {
         let genesis = Genesis {
             origin: self.origin.clone(),
             log_key: self.log_key.public_key().await?,
+            clock_key: self.clock_key.clock_key().await?,
             search_key,
             operators,
             operator_threshold: 1,

@@ -3,7 +3,7 @@
 use chartseal_genesis::{Answer, GenesisError, Request, Undelivered, Vault, deliver};
 use chartseal_http::telemetry::note;
 use chartseal_http::{Environment, Error, telemetry, wake};
-use chartseal_infra::aws::{DynamoStore, KmsLogKey, KmsSearchKeys, SystemClock, Tables, config};
+use chartseal_infra::aws::{DynamoStore, KmsClockKey, KmsLogKey, KmsSearchKeys, SystemClock, Tables, config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,8 +11,8 @@ async fn main() -> Result<(), Error> {
     let mut env = Environment::of_process();
     let (origin, operator_keys) = (env.text("ORIGIN"), env.text("OPERATOR_KEYS"));
     let tables = Tables { events: Some(env.text("EVENTS_TABLE")), ..Tables::default() };
-    let (search_keys, search_key, log_key) =
-        (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"), env.text("LOG_KEY"));
+    let (search_keys, search_key) = (env.text("SEARCH_KEYS_TABLE"), env.text("SEARCH_KEY"));
+    let (log_key, clock_key) = (env.text("LOG_KEY"), env.text("CLOCK_KEY"));
     let complete = &env.check();
 
     let aws = config();
@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
         events: DynamoStore::new(&aws, tables),
         search_keys: KmsSearchKeys::new(&aws, search_key, search_keys, &origin),
         log_key: KmsLogKey::new(&aws, log_key),
+        clock_key: KmsClockKey::new(&aws, clock_key),
         clock: SystemClock,
         origin,
         operator_keys,

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-type Twin = Vault<MemoryVault, MemoryVault, MemoryVault, MemoryVault>;
+type Twin = Vault<MemoryVault, MemoryVault, MemoryVault, MemoryVault, MemoryVault>;
 
 fn vault(world: &MemoryVault, origin: &str, operator_keys: &str) -> Twin {
     Vault {
         events: world.clone(),
         search_keys: world.clone(),
         log_key: world.clone(),
+        clock_key: world.clone(),
         clock: world.clone(),
         origin: origin.to_owned(),
         operator_keys: operator_keys.to_owned(),
@@ -97,6 +98,7 @@ async fn of_two_runs_one_begins_the_vault_and_both_say_the_same() {
         events: faulty,
         search_keys: world.clone(),
         log_key: world.clone(),
+        clock_key: world.clone(),
         clock: world.clone(),
         origin: "v.example".to_owned(),
         operator_keys: keys(),
@@ -114,6 +116,7 @@ async fn a_run_that_died_after_making_the_search_key_is_taken_up() {
         events: faulty,
         search_keys: world.clone(),
         log_key: world.clone(),
+        clock_key: world.clone(),
         clock: world.clone(),
         origin: "v.example".to_owned(),
         operator_keys: keys(),

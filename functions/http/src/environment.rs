@@ -43,6 +43,15 @@ impl Environment {
         found.unwrap_or_default()
     }
 
+    /// A variable's value, read by its own rules from a text that may be empty. Where it cannot be read [`Environment::check`] will say so.
+    pub fn read<T: std::str::FromStr<Err: std::fmt::Display> + Default>(&mut self, name: &'static str) -> T {
+        let text = self.variables.get(name).map_or("", String::as_str);
+        text.parse().unwrap_or_else(|error| {
+            self.wrong.push(format!("{name} ({error})"));
+            T::default()
+        })
+    }
+
     /// A variable's whole number. Where it is missing or out of bounds it is the lowest one, and [`Environment::check`] will say so.
     pub fn number(&mut self, name: &'static str, bounds: RangeInclusive<u64>) -> u64 {
         let text = self.text(name);

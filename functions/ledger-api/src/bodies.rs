@@ -25,8 +25,8 @@ const READ_AHEAD: usize = 400;
     ),
     responses((status = 200, description = "Events of the block.", body = LedgerEvents)),
 ))]
-pub async fn events<B: BlockStore, I, F: LogFiles, E: EventStore, C: Clock>(
-    ledger: &Ledger<B, I, F, E, C>,
+pub async fn events<B: BlockStore, I, F: LogFiles, E: EventStore, C: Clock, T>(
+    ledger: &Ledger<B, I, F, E, C, T>,
     incoming: &Incoming,
     path: &PathValues,
 ) -> Result<Answer, Failure> {

@@ -7,7 +7,8 @@
 #![deny(missing_docs)]
 
 mod bodies;
-mod head;
+mod clock;
+mod heads;
 
 use std::str::FromStr;
 
@@ -15,25 +16,27 @@ use chartseal_events::encoding::base64url;
 use chartseal_events::wire::{LedgerBlock, LedgerProof};
 use chartseal_events::{Code, Hash};
 use chartseal_http::{Access, Answer, Cache, Failure, Incoming, PathValues, Route, Service};
-use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, SealedIndex, StoreError};
+use chartseal_infra::head::{self, Head};
+use chartseal_infra::ports::{BlockStore, Clock, Cosignatures, EventStore, LogFiles, SealedIndex, StoreError};
+use chartseal_infra::witnesses::Witnesses;
 use chartseal_ledger::block::Block;
 use chartseal_ledger::tile::TileAddress;
 use chartseal_ledger::tree::inclusion;
 
 pub use bodies::events;
-use head::Head;
+pub use clock::{LogClock, PAUSE_MS, REUSE_MS, Timekeeper};
 
 /// A checkpoint is good until there is the next one; a cache may give it for so long.
 const CHECKPOINT_CACHE: Cache = Cache::Seconds(1);
 
 /// The function, on its ports.
 #[derive(Debug, Clone)]
-pub struct Ledger<B, I, F, E, C> {
+pub struct Ledger<B, I, F, E, C, T> {
     /// The vault's origin.
     pub origin: String,
     /// The blocks.
     pub blocks: B,
-    /// Where leaves stand.
+    /// Where leaves stand, and what witnesses have said.
     pub index: I,
     /// Tiles and the checkpoint.
     pub files: F,
@@ -41,6 +44,10 @@ pub struct Ledger<B, I, F, E, C> {
     pub events: E,
     /// The time.
     pub clock: C,
+    /// The log's clock.
+    pub timekeeper: T,
+    /// Those whose cosignatures are shown.
+    pub witnesses: Witnesses,
 }
 
 /// What can be called.
@@ -48,6 +55,8 @@ pub struct Ledger<B, I, F, E, C> {
 pub enum Call {
     /// The checkpoint.
     Checkpoint,
+    /// The newest checkpoint that enough witnesses have cosigned.
+    Cosigned,
     /// A tile.
     Tile,
     /// A block's header and leaves.
@@ -65,6 +74,7 @@ const fn get(pattern: &'static str, call: Call, codes: &'static [Code]) -> Route
 /// The function's routes.
 pub const ROUTES: &[Route<Call>] = &[
     get("/ledger/checkpoint", Call::Checkpoint, &[Code::NotFound]),
+    get("/ledger/cosigned", Call::Cosigned, &[Code::NotFound]),
     get("/ledger/tile/{tile+}", Call::Tile, &[]),
     get("/ledger/blocks/{height}", Call::Block, &[]),
     Route {
@@ -77,7 +87,9 @@ pub const ROUTES: &[Route<Call>] = &[
     get("/ledger/proof/{leaf}", Call::Proof, &[]),
 ];
 
-impl<B: BlockStore, I: SealedIndex, F: LogFiles, E: EventStore, C: Clock> Service for Ledger<B, I, F, E, C> {
+impl<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, E: EventStore, C: Clock, T: Timekeeper> Service
+    for Ledger<B, I, F, E, C, T>
+{
     type Call = Call;
 
     const ROUTES: &'static [Route<Call>] = ROUTES;
@@ -85,6 +97,7 @@ impl<B: BlockStore, I: SealedIndex, F: LogFiles, E: EventStore, C: Clock> Servic
     async fn handle(&self, call: Call, incoming: &Incoming, path: &PathValues) -> Result<Answer, Failure> {
         match call {
             Call::Checkpoint => checkpoint(self).await,
+            Call::Cosigned => cosigned(self).await,
             Call::Tile => tile(self, path).await,
             Call::Block => block(self, path).await,
             Call::Events => events(self, incoming, path).await,
@@ -95,14 +108,34 @@ impl<B: BlockStore, I: SealedIndex, F: LogFiles, E: EventStore, C: Clock> Servic
 
 /// Get the checkpoint
 ///
-/// The newest signed head of the log: a C2SP checkpoint in a signed note, as its key has signed it. There is none before the first block.
+/// The newest signed head of the log: a C2SP checkpoint in a signed note, as its key has signed it, with a timestamped cosignature of the log's clock and
+/// whatever witnesses have cosigned it. There is none before the first block.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/ledger/checkpoint", tag = "ledger",
     responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
 ))]
-pub async fn checkpoint<B, I, F: LogFiles, E, C>(ledger: &Ledger<B, I, F, E, C>) -> Result<Answer, Failure> {
-    let published = ledger.files.published().await?.ok_or(Code::NotFound)?;
-    Ok(Answer::text(published.note).cached(CHECKPOINT_CACHE))
+pub async fn checkpoint<B, I: Cosignatures, F: LogFiles, E, C, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, E, C, T>,
+) -> Result<Answer, Failure> {
+    let Ledger { index, files, timekeeper, witnesses, .. } = ledger;
+    let shown = heads::newest(files, index, witnesses, timekeeper).await?.ok_or(Code::NotFound)?;
+    Ok(Answer::text(shown.note.to_string()).cached(CHECKPOINT_CACHE))
+}
+
+/// Get the cosigned checkpoint
+///
+/// The newest head of the log that as many witnesses have cosigned as the vault asks for. It may be older than the newest one. There is none as long as too
+/// few have.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ledger/cosigned", tag = "ledger",
+    responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain; charset=utf-8")),
+))]
+pub async fn cosigned<B, I: Cosignatures, F: LogFiles, E, C, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, E, C, T>,
+) -> Result<Answer, Failure> {
+    let Ledger { index, files, timekeeper, witnesses, .. } = ledger;
+    let shown = heads::newest_cosigned(files, index, witnesses, timekeeper).await?.ok_or(Code::NotFound)?;
+    Ok(Answer::text(shown.note.to_string()).cached(CHECKPOINT_CACHE))
 }
 
 /// Get a tile
@@ -114,8 +147,8 @@ pub async fn checkpoint<B, I, F: LogFiles, E, C>(ledger: &Ledger<B, I, F, E, C>)
     params(("tile" = String, Path, description = "The rest of the tile's path; it has slashes.", example = "0/000")),
     responses((status = 200, description = "The tile's hashes.", body = Vec<u8>, content_type = "application/octet-stream")),
 ))]
-pub async fn tile<B: BlockStore, I, F: LogFiles, E, C>(
-    ledger: &Ledger<B, I, F, E, C>,
+pub async fn tile<B: BlockStore, I, F: LogFiles, E, C, T: Sync>(
+    ledger: &Ledger<B, I, F, E, C, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let rest: String = path.parse("tile")?;
@@ -140,8 +173,8 @@ pub async fn tile<B: BlockStore, I, F: LogFiles, E, C>(
     params(("height" = u64, Path, description = "How many blocks are before it.")),
     responses((status = 200, description = "The block.", body = LedgerBlock)),
 ))]
-pub async fn block<B: BlockStore, I, F: LogFiles, E, C>(
-    ledger: &Ledger<B, I, F, E, C>,
+pub async fn block<B: BlockStore, I, F: LogFiles, E, C, T: Sync>(
+    ledger: &Ledger<B, I, F, E, C, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let height = place(path, "height")?;
@@ -161,8 +194,8 @@ pub(crate) fn place<T: FromStr + ToString>(path: &PathValues, name: &'static str
 }
 
 /// A block that is under the published checkpoint.
-pub(crate) async fn published_block<B: BlockStore, I, F: LogFiles, E, C>(
-    ledger: &Ledger<B, I, F, E, C>,
+pub(crate) async fn published_block<B: BlockStore, I, F: LogFiles, E, C, T>(
+    ledger: &Ledger<B, I, F, E, C, T>,
     height: u64,
 ) -> Result<Block, Failure> {
     let size = head::published(&ledger.files).await?.map_or(0, |(_, checkpoint)| checkpoint.size());
@@ -171,37 +204,41 @@ pub(crate) async fn published_block<B: BlockStore, I, F: LogFiles, E, C>(
 
 /// Prove a leaf
 ///
-/// That an event with this leaf hash is in the log, and in which block: inclusion proofs of the leaf and of the block's header against the checkpoint. With the
-/// event's own bytes this is all that a proof file has. 404 as long as the event is not sealed.
+/// That an event with this leaf hash is in the log, and in which block: inclusion proofs of the leaf and of the block's header against a checkpoint: the newest
+/// cosigned one where it has the leaf, else the newest of all. With the event's own bytes this is all that a proof file has. 404 as long as the event is not
+/// sealed.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/ledger/proof/{leaf}", tag = "ledger",
     params(("leaf" = String, Path, description = "The event's leaf hash, hex.")),
     responses((status = 200, description = "The proof.", body = LedgerProof)),
 ))]
-pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles, E, C>(
-    ledger: &Ledger<B, I, F, E, C>,
+pub async fn proof<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, E, C, T: Timekeeper>(
+    ledger: &Ledger<B, I, F, E, C, T>,
     path: &PathValues,
 ) -> Result<Answer, Failure> {
     let digits: String = path.parse("leaf")?;
     let leaf = digits.parse::<Hash>().ok().filter(|leaf| leaf.to_string() == digits).ok_or(Code::BadPlace)?;
     let place = ledger.index.leaf_places(&[leaf]).await?.pop().flatten().ok_or(Code::NotFound)?;
+    let (cosigned, lines) = heads::heard(&ledger.index, &ledger.witnesses).await?;
     let head = Head::read(&ledger.blocks, &ledger.files).await?.ok_or(Code::NotFound)?;
-    let size = head.checkpoint.size();
     let block = if place.height == head.block.seal().height() {
         head.block.clone()
     } else {
         ledger.blocks.block(place.height).await?.ok_or(Code::NotFound)?
     };
     let seal = block.seal();
-    if seal.size() > size {
+    if seal.size() > head.checkpoint.size() {
         return Err(Code::NotFound.into());
     }
     let position = usize::try_from(place.index.wrapping_sub(seal.first_index())).ok();
     if position.and_then(|position| block.events().get(position)).map(|event| event.leaf) != Some(leaf) {
         return Err(StoreError::Damaged { what: format!("the place of leaf {leaf}") }.into());
     }
+    let newest = heads::read(&head.note, "the published checkpoint")?;
+    let shown = heads::for_proof(newest, seal.size(), cosigned, lines, &ledger.witnesses, &ledger.clock).await?;
+    let size = shown.checkpoint.size();
     let spans = [inclusion::spans(place.index, size), inclusion::spans(seal.index(), size)];
-    let tiles = head.tiles(&ledger.files, &spans.concat()).await?;
+    let tiles = head.tiles(&ledger.files, &shown.checkpoint, &spans.concat()).await?;
     let prove = |index| inclusion::prove(index, size, &tiles).map_err(|_| head::unproven());
     let document = LedgerProof {
         index: place.index,
@@ -209,7 +246,7 @@ pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles, E, C>(
         seal: base64url(&seal.to_bytes()),
         inclusion: prove(place.index)?.hashes().to_vec(),
         seal_inclusion: prove(seal.index())?.hashes().to_vec(),
-        checkpoint: head.note.clone(),
+        checkpoint: shown.note.to_string(),
     };
     Ok(Answer::ok(&document)?.cached(CHECKPOINT_CACHE))
 }
@@ -217,5 +254,5 @@ pub async fn proof<B: BlockStore, I: SealedIndex, F: LogFiles, E, C>(
 /// The routes, as OpenAPI describes them.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(checkpoint, tile, block, bodies::events, proof))]
+#[openapi(paths(checkpoint, cosigned, tile, block, bodies::events, proof))]
 pub struct Api;

@@ -8,15 +8,15 @@ use chartseal_events::wire::LedgerEvents;
 use chartseal_events::{Bytes, Code, EventRef, Hash, Id, StreamId};
 use chartseal_http::testing::{ORIGIN, Stage, Wallet, call, document, refused};
 use chartseal_http::{Answer, Cache};
-use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     Append, BlockStore as _, EventStore as _, LogFiles as _, LogKey as _, LogSigner as _, Race,
 };
+use chartseal_infra::witnesses::Witnesses;
 use chartseal_ledger::block::{Block, SealedEvent};
 use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::note::{SignatureType, VerifierKey};
 use chartseal_ledger::seal::MapState;
-use chartseal_ledger_api::Ledger;
+use chartseal_ledger_api::{Ledger, LogClock};
 
 /// A vault whose events are put into blocks by hand.
 struct Log {
@@ -32,13 +32,15 @@ impl Log {
 
     async fn get(&self, wallet: &Wallet, path: &str) -> Answer {
         let vault = &self.stage.vault;
-        let ledger: Ledger<MemoryVault, MemoryVault, MemoryVault, MemoryVault, MemoryVault> = Ledger {
+        let ledger = Ledger {
             origin: ORIGIN.to_owned(),
             blocks: vault.clone(),
             index: vault.clone(),
             files: vault.clone(),
             events: vault.clone(),
             clock: vault.clone(),
+            timekeeper: LogClock::new(ORIGIN.to_owned(), vault.clone(), vault.clone()),
+            witnesses: Witnesses::default(),
         };
         call(&ledger, &self.stage.get(wallet, path)).await
     }

@@ -9,6 +9,7 @@ use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     BlockStore as _, LeafPlace, LogFiles as _, LogKey as _, LogSigner as _, Race, SealedIndex as _,
 };
+use chartseal_infra::witnesses::Witnesses;
 use chartseal_ledger::block::{Block, SealedEvent};
 use chartseal_ledger::chain::Chain;
 use chartseal_ledger::checkpoint::Checkpoint;
@@ -17,9 +18,10 @@ use chartseal_ledger::policy::Policy;
 use chartseal_ledger::seal::{MapState, Seal};
 use chartseal_ledger::tile::{TileAddress, VerifiedTiles, partial_tiles, tiles_for};
 use chartseal_ledger::tree::{Proof, Span, consistency, inclusion};
-use chartseal_ledger_api::Ledger;
+use chartseal_ledger_api::{Ledger, LogClock};
 
-type Function = Ledger<MemoryVault, MemoryVault, MemoryVault, MemoryVault, MemoryVault>;
+type Function =
+    Ledger<MemoryVault, MemoryVault, MemoryVault, MemoryVault, MemoryVault, LogClock<MemoryVault, MemoryVault>>;
 
 fn leaf(number: u64) -> Hash {
     Hash::of(&[&number.to_be_bytes()])
@@ -51,6 +53,8 @@ impl Log {
             files: vault.clone(),
             events: vault.clone(),
             clock: vault.clone(),
+            timekeeper: LogClock::new(ORIGIN.to_owned(), vault.clone(), vault.clone()),
+            witnesses: Witnesses::default(),
         }
     }
 

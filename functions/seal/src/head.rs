@@ -1,6 +1,7 @@
 //! Where the log stands: the published checkpoint, the newest block, and whether the two are one log. What is published last may be a block behind; then
 //! what follows from that block is made again, and its checkpoint published, before anything else.
 
+use chartseal_infra::clocks;
 use chartseal_infra::ports::{BlockStore, Clock, LogFiles, LogSigner, Newest, Published, Race, SealedIndex};
 use chartseal_ledger::block::Block;
 use chartseal_ledger::checkpoint::Checkpoint;
@@ -10,11 +11,6 @@ use crate::defect::{Defect, planted};
 use crate::pages::Map;
 use crate::refusal::{Refused, Stop};
 use crate::{Sealer, Task};
-
-/// How far the clock may be off the service's.
-const MAX_CLOCK_OFF_MS: u64 = 2_000;
-/// The service says its time to the second.
-const SERVICE_CLOCK_STEP_MS: u64 = 1_000;
 
 /// A log whose newest block is published, with all that follows from it.
 pub(crate) struct Standing {
@@ -71,11 +67,8 @@ where
     pub(crate) async fn newest(&self) -> Result<Option<Block>, Stop> {
         let asked_ms = self.clock.now_ms();
         let Newest { block, service_ms } = self.blocks.newest_block().await?;
-        let answered_ms = self.clock.now_ms();
-        let behind_ms = service_ms.saturating_sub(answered_ms);
-        let ahead_ms = asked_ms.saturating_sub(service_ms + SERVICE_CLOCK_STEP_MS);
-        let off_ms = behind_ms.max(ahead_ms);
-        if off_ms > MAX_CLOCK_OFF_MS { Err(Refused::Clock { off_ms }.into()) } else { Ok(block) }
+        clocks::agree(asked_ms, self.clock.now_ms(), service_ms).map_err(Refused::from)?;
+        Ok(block)
     }
 
     /// The newest block is what was signed: its root, and its seal as the last leaf under it.

@@ -26,14 +26,14 @@ mod woken;
 
 use std::collections::BTreeSet;
 
-use chartseal_events::{EventRef, StreamId};
+use chartseal_events::{Bytes, EventRef, StreamId};
 use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogSigner, SealedIndex};
 use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::note::VerifierKey;
 
 pub use rebuild::Rebuilt;
 pub use refusal::{Fault, Refused};
-pub use woken::{Unsealed, Woken, log_of};
+pub use woken::{LogKeys, Unsealed, Woken};
 
 /// How long a run goes on; the function's time limit is 60 s, and a block that was begun is finished.
 pub const RUN_MS: u64 = 30_000;
@@ -55,6 +55,8 @@ pub struct Sealer<'a, E, B, I, F, S, C> {
     pub clock: &'a C,
     /// The log's public key, under the vault's origin; for plain signatures, not for cosignatures.
     pub log: VerifierKey,
+    /// The public key of the log's clock, which the vault's first event must name.
+    pub clock_key: Bytes<32>,
 }
 
 /// What a run did.

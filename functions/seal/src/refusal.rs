@@ -2,6 +2,7 @@
 
 use chartseal_events::EventRef;
 use chartseal_events::event::EventError;
+use chartseal_infra::clocks::ClockOff;
 use chartseal_infra::ports::StoreError;
 use chartseal_ledger::block::BlockError;
 use chartseal_ledger::checkpoint::CheckpointError;
@@ -13,11 +14,8 @@ use chartseal_ledger::policy::RefusedCheckpoint;
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// A block's time would be wrong.
-    #[error("the clock is {off_ms} ms off the service's")]
-    Clock {
-        /// By at least so much.
-        off_ms: u64,
-    },
+    #[error(transparent)]
+    Clock(#[from] ClockOff),
     /// The blocks are fewer than were signed: their table was restored from an older backup. Going on would fork the log.
     #[error("a log of {published} leaves was signed, and the blocks have {found}: their table was restored?")]
     Restored {
@@ -42,7 +40,7 @@ pub enum Refused {
     #[error("the published checkpoint is not to be believed: {0}")]
     Checkpoint(#[from] RefusedCheckpoint),
     /// The vault's first event names another log than this one.
-    #[error("the vault's first event names another origin or log key")]
+    #[error("the vault's first event names another origin, log key or clock key")]
     OtherLog,
     /// What is stored is not what can be there.
     #[error("stored data is damaged: {what}")]

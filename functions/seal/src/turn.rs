@@ -100,7 +100,9 @@ where
     ) -> Result<Option<Block>, Stop> {
         let Some(first) = ordered.events.first() else { return Ok(None) };
         if let Outcome::Genesis(genesis) = &first.outcome
-            && (genesis.origin != self.log.name() || genesis.log_key.0 != *self.log.public_key())
+            && (genesis.origin != self.log.name()
+                || genesis.log_key.0 != *self.log.public_key()
+                || genesis.clock_key != self.clock_key)
         {
             return Err(Refused::OtherLog.into());
         }

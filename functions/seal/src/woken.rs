@@ -3,10 +3,13 @@
 //!
 //! Records are hints: a place that cannot be read is counted, and whatever it was, a sweep finds it.
 
-use chartseal_events::{EventRef, StreamId};
-use chartseal_infra::ports::{BlockStore, Clock, EventStore, LogFiles, LogKey, LogSigner, SealedIndex, StoreError};
+use chartseal_events::{Bytes, EventRef, StreamId};
+use chartseal_infra::ports::{
+    BlockStore, Clock, ClockKey, EventStore, LogFiles, LogKey, LogSigner, SealedIndex, StoreError,
+};
 use chartseal_infra::telemetry::{fields, note};
 use chartseal_ledger::note::{KeyError, SignatureType, VerifierKey};
+use futures_util::future::try_join;
 use serde::Deserialize;
 
 use crate::{Rebuilt, RunFailed, Sealer};
@@ -59,8 +62,8 @@ struct Number {
 /// An invocation that did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsealed {
-    /// The log's key cannot be had.
-    #[error("the log's key: {0}")]
+    /// The keys of the log and its clock cannot be had.
+    #[error("the log's keys: {0}")]
     Key(#[from] StoreError),
     /// The log can have no such name or key.
     #[error("the log: {0}")]
@@ -70,9 +73,21 @@ pub enum Unsealed {
     Run(#[from] RunFailed),
 }
 
-/// The log's public key as KMS has it, under the vault's origin. That it is the one that the vault's first event names, the sealer sees to.
-pub async fn log_of(key: &impl LogKey, origin: &str) -> Result<VerifierKey, Unsealed> {
-    Ok(VerifierKey::new(origin, SignatureType::Ed25519, &key.public_key().await?.0)?)
+/// The public keys of the log and of its clock.
+#[derive(Debug, Clone)]
+pub struct LogKeys {
+    /// The log's, under the vault's origin.
+    pub log: VerifierKey,
+    /// Its clock's.
+    pub clock_key: Bytes<32>,
+}
+
+impl LogKeys {
+    /// As KMS has them. That they are those that the vault's first event names, the sealer sees to.
+    pub async fn read(log: &impl LogKey, clock: &impl ClockKey, origin: &str) -> Result<Self, Unsealed> {
+        let (log, clock_key) = try_join(log.public_key(), clock.clock_key()).await?;
+        Ok(Self { log: VerifierKey::new(origin, SignatureType::Ed25519, &log.0)?, clock_key })
+    }
 }
 
 impl Woken {

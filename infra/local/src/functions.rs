@@ -12,9 +12,10 @@ use serde::Deserialize;
 use crate::{Error, Workspace};
 
 /// Every function of template.yaml: its crate is `chartseal-<name>`, its binary `<name>`.
-pub const FUNCTIONS: [&str; 17] = [
+pub const FUNCTIONS: [&str; 18] = [
     "commit",
     "consumer",
+    "cosign",
     "decide",
     "download",
     "genesis",

@@ -4,6 +4,7 @@
 mod append;
 mod batches;
 mod blocks;
+mod cosigned;
 mod lists;
 mod sealed;
 mod streams;

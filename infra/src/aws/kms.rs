@@ -21,7 +21,7 @@ use crate::ports::{DataKeyOpener, DataKeyPair, DataKeys, KeyContext, LogKey, Sto
 
 #[cfg(feature = "dynamodb")]
 pub use search::KmsSearchKeys;
-pub use sign::KmsLogSigner;
+pub use sign::{KmsClockKey, KmsLogSigner};
 
 const SERVICE: &str = "KMS";
 /// How long a ciphertext may be that KMS looks at.
@@ -147,10 +147,14 @@ impl KmsLogKey {
 
 impl LogKey for KmsLogKey {
     async fn public_key(&self) -> Result<Bytes<32>, StoreError> {
-        let call = self.client.get_public_key().key_id(&self.key_arn);
-        let answer = call.send().await.map_err(|error| unavailable(SERVICE, &error))?;
-        let der = answer.public_key.map(Blob::into_inner).unwrap_or_default();
-        let key = der.strip_prefix(&ED25519_SPKI).and_then(|key| key.try_into().ok());
-        key.map(Bytes).ok_or_else(|| unusable(SERVICE, "the log key is no Ed25519 key"))
+        ed25519_public_key(&self.client, &self.key_arn).await
     }
+}
+
+/// The public key of an `ECC_NIST_EDWARDS25519` key.
+async fn ed25519_public_key(client: &Client, key_arn: &str) -> Result<Bytes<32>, StoreError> {
+    let answer = client.get_public_key().key_id(key_arn).send().await.map_err(|error| unavailable(SERVICE, &error))?;
+    let der = answer.public_key.map(Blob::into_inner).unwrap_or_default();
+    let key = der.strip_prefix(&ED25519_SPKI).and_then(|key| key.try_into().ok());
+    key.map(Bytes).ok_or_else(|| unusable(SERVICE, "the log's or its clock's key is no Ed25519 key"))
 }

@@ -54,10 +54,12 @@ calls! {
         PutMapPages = put_map_pages writes, SealedUntil = sealed_until reads, SetSealedUntil = set_sealed_until writes;
     LogFiles: Tile = tile reads, PutTile = put_tile writes, Published = published reads, Publish = publish writes;
     LogSigner: Sign = sign reads;
+    Cosignatures: Heard = heard reads, PutHeard = put_heard writes, PutCosigned = put_cosigned writes;
+    ClockKey: ClockPublicKey = clock_key reads, Cosign = cosign reads;
 }
 
 impl Call {
-    /// Whether the sealer alone makes it.
+    /// Whether only the sealer, and whoever shows the ledger or has it witnessed, make it.
     pub const fn is_sealing(self) -> bool {
         matches!(
             self,
@@ -76,6 +78,10 @@ impl Call {
                 | Self::Published
                 | Self::Publish
                 | Self::Sign
+                | Self::Cosign
+                | Self::Heard
+                | Self::PutHeard
+                | Self::PutCosigned
         )
     }
 

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use chartseal_events::{Bytes, Hash};
 use chartseal_ledger::block::{Block, FullTile};
 use chartseal_ledger::map::PageId;
+use chartseal_ledger::note::KeyId;
 use chartseal_ledger::tile::TileAddress;
 
 use super::{Call, Faulty};
 use crate::ports::{
-    BlockStore, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange, Published, Race, SealedIndex, StoreError,
+    BlockStore, ClockKey, Cosignatures, Cosigned, Heard, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange,
+    Published, Race, SealedIndex, StoreError, Timed,
 };
 
 impl<P: BlockStore + Clone + 'static> BlockStore for Faulty<P> {
@@ -74,5 +76,29 @@ impl<P: LogFiles + Clone + 'static> LogFiles for Faulty<P> {
 impl<P: LogSigner + Clone + 'static> LogSigner for Faulty<P> {
     async fn sign(&self, message: &[u8]) -> Result<Bytes<64>, StoreError> {
         call!(self, Sign, (message = message.to_vec()) port => port.sign(&message))
+    }
+}
+
+impl<P: Cosignatures + Clone + 'static> Cosignatures for Faulty<P> {
+    async fn heard(&self, witnesses: &[KeyId]) -> Result<(Option<Cosigned>, Vec<Option<Heard>>), StoreError> {
+        call!(self, Heard, (witnesses = witnesses.to_vec()) port => port.heard(&witnesses))
+    }
+
+    async fn put_heard(&self, witness: KeyId, heard: &Heard) -> Result<(), StoreError> {
+        call!(self, PutHeard, (heard = heard.clone()) port => port.put_heard(witness, &heard))
+    }
+
+    async fn put_cosigned(&self, cosigned: &Cosigned) -> Result<(), StoreError> {
+        call!(self, PutCosigned, (cosigned = cosigned.clone()) port => port.put_cosigned(&cosigned))
+    }
+}
+
+impl<P: ClockKey + Clone + 'static> ClockKey for Faulty<P> {
+    async fn clock_key(&self) -> Result<Bytes<32>, StoreError> {
+        call!(self, ClockPublicKey, () port => port.clock_key())
+    }
+
+    async fn cosign(&self, message: &[u8]) -> Result<Timed, StoreError> {
+        call!(self, Cosign, (message = message.to_vec()) port => port.cosign(&message))
     }
 }

@@ -1,22 +1,30 @@
-//! The ledger: blocks, what is derived from them, the log's files; and the log's key, whose secret everybody can read in RFC 8032.
+//! The ledger: blocks, what is derived from them, the log's files; and the keys of the log and of its clock, whose secrets everybody can read in RFC 8032.
 
 use std::collections::BTreeMap;
 
 use chartseal_events::{Bytes, Hash};
 use chartseal_ledger::block::{Block, FullTile};
 use chartseal_ledger::map::PageId;
+use chartseal_ledger::note::KeyId;
 use chartseal_ledger::tile::TileAddress;
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::MemoryVault;
 use crate::ports::{
-    BlockStore, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange, Published, Race, SealedIndex, StoreError,
+    BlockStore, ClockKey, Cosignatures, Cosigned, Heard, LeafPlace, LogFiles, LogSigner, MapPage, Newest, PageChange,
+    Published, Race, SealedIndex, StoreError, Timed,
 };
 
 /// The secret key of RFC 8032, section 7.1, test 1.
 const LOG_SECRET: [u8; 32] = [
     0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
     0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+];
+
+/// The secret key of RFC 8032, section 7.1, test 2.
+const CLOCK_SECRET: [u8; 32] = [
+    0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda, 0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f, 0x5b, 0x8a, 0x31,
+    0x9f, 0x35, 0xab, 0xa6, 0x24, 0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb,
 ];
 
 /// What the sealer has written.
@@ -32,6 +40,8 @@ pub(super) struct Ledger {
     tiles: BTreeMap<String, Vec<Hash>>,
     /// Every version, oldest first.
     published: Vec<String>,
+    heard: BTreeMap<KeyId, Heard>,
+    cosigned: Option<Cosigned>,
 }
 
 impl Ledger {
@@ -71,7 +81,7 @@ impl BlockStore for MemoryVault {
     async fn newest_block(&self) -> Result<Newest, StoreError> {
         let world = self.world();
         let block = world.ledger.blocks.values().next_back().map(|bytes| read(bytes)).transpose()?;
-        Ok(Newest { block, service_ms: world.now_ms / 1_000 * 1_000 })
+        Ok(Newest { block, service_ms: world.service_ms() })
     }
 
     async fn block(&self, height: u64) -> Result<Option<Block>, StoreError> {
@@ -162,5 +172,42 @@ impl LogFiles for MemoryVault {
 impl LogSigner for MemoryVault {
     async fn sign(&self, message: &[u8]) -> Result<Bytes<64>, StoreError> {
         Ok(Bytes(SigningKey::from_bytes(&LOG_SECRET).sign(message).to_bytes()))
+    }
+}
+
+impl Cosignatures for MemoryVault {
+    async fn heard(&self, witnesses: &[KeyId]) -> Result<(Option<Cosigned>, Vec<Option<Heard>>), StoreError> {
+        let world = self.world();
+        let heard = witnesses.iter().map(|witness| world.ledger.heard.get(witness).cloned()).collect();
+        Ok((world.ledger.cosigned.clone(), heard))
+    }
+
+    async fn put_heard(&self, witness: KeyId, heard: &Heard) -> Result<(), StoreError> {
+        let mut world = self.world();
+        let kept = world.ledger.heard.entry(witness).or_insert_with(|| heard.clone());
+        if kept.size < heard.size {
+            *kept = heard.clone();
+        }
+        Ok(())
+    }
+
+    async fn put_cosigned(&self, cosigned: &Cosigned) -> Result<(), StoreError> {
+        let mut world = self.world();
+        let order = |cosigned: &Cosigned| (cosigned.size, cosigned.witnesses);
+        if world.ledger.cosigned.as_ref().is_none_or(|kept| order(kept) < order(cosigned)) {
+            world.ledger.cosigned = Some(cosigned.clone());
+        }
+        Ok(())
+    }
+}
+
+impl ClockKey for MemoryVault {
+    async fn clock_key(&self) -> Result<Bytes<32>, StoreError> {
+        Ok(Bytes(SigningKey::from_bytes(&CLOCK_SECRET).verifying_key().to_bytes()))
+    }
+
+    async fn cosign(&self, message: &[u8]) -> Result<Timed, StoreError> {
+        let signature = Bytes(SigningKey::from_bytes(&CLOCK_SECRET).sign(message).to_bytes());
+        Ok(Timed { signature, service_ms: self.world().service_ms() })
     }
 }

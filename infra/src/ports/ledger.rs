@@ -9,6 +9,7 @@ use std::future::Future;
 use chartseal_events::{Bytes, Hash};
 use chartseal_ledger::block::{Block, FullTile};
 use chartseal_ledger::map::{Page, PageId};
+use chartseal_ledger::note::KeyId;
 use chartseal_ledger::tile::TileAddress;
 
 use super::StoreError;
@@ -125,6 +126,59 @@ pub trait LogFiles: Send + Sync {
         note: &str,
         instead_of: Option<&Published>,
     ) -> impl Future<Output = Result<Race, StoreError>> + Send;
+}
+
+/// What a witness said last: it has seen the log up to this size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The size.
+    pub size: u64,
+    /// Its signature line under the checkpoint of that size, as it came.
+    pub line: String,
+}
+
+/// A checkpoint that enough witnesses have cosigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// How many leaves it is of.
+    pub size: u64,
+    /// How many witnesses have.
+    pub witnesses: u64,
+    /// The note, with their lines.
+    pub note: String,
+}
+
+/// What witnesses have said, in DynamoDB, beside what follows from the blocks. All of it can be lost: witnesses are asked again.
+pub trait Cosignatures: Send + Sync {
+    /// The newest checkpoint that enough have cosigned, and what each of these witnesses said last. Strongly consistent.
+    fn heard(
+        &self,
+        witnesses: &[KeyId],
+    ) -> impl Future<Output = Result<(Option<Cosigned>, Vec<Option<Heard>>), StoreError>> + Send;
+
+    /// Keeps what a witness said, unless it has said so, or more, before.
+    fn put_heard(&self, witness: KeyId, heard: &Heard) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Keeps a checkpoint that enough have cosigned, unless a larger one is kept, or as many have cosigned this one.
+    fn put_cosigned(&self, cosigned: &Cosigned) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A cosignature's signature, and the time by which it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timed {
+    /// The Ed25519 signature.
+    pub signature: Bytes<64>,
+    /// What the service's clock said when it answered, Unix milliseconds, to the second.
+    pub service_ms: u64,
+}
+
+/// The key of the log's clock. It says when a checkpoint was the log's head, and nothing else.
+pub trait ClockKey: Send + Sync {
+    /// Its Ed25519 public key.
+    fn clock_key(&self) -> impl Future<Output = Result<Bytes<32>, StoreError>> + Send;
+
+    /// The Ed25519 signature over these bytes.
+    fn cosign(&self, message: &[u8]) -> impl Future<Output = Result<Timed, StoreError>> + Send;
 }
 
 /// Signs with the log's key. Whoever holds it asks only for what it would stand by for ever.

@@ -149,6 +149,9 @@ fields! {
     SEAL_WAITING = "seal.waiting", Number, "streams that wait for one of those", Count by [BY_VAULT];
     SEAL_OLDEST_MS = "seal.oldest_ms", Number, "how old the oldest event was when it was sealed", Milliseconds by [BY_VAULT];
     SEAL_BEHIND_MS = "seal.behind_ms", Number, "how far behind the sealer's watermark was", Milliseconds by [BY_VAULT];
+    COSIGN_WITNESSES = "cosign.witnesses", Number, "witnesses that have cosigned the newest checkpoint", Count by [BY_VAULT];
+    COSIGN_FAILED = "cosign.failed", Number, "witnesses that were asked, and have not", Count by [BY_VAULT];
+    COSIGN_WITHOUT_QUORUM = "cosign.without_quorum", Number, "1 where too few have, 0 where enough have", Count by [BY_VAULT];
     UPLOADS_FOUND = "uploads.found", Number, "uploads that were recorded; by the sweeper: those of which nobody had told the vault", Count by [BY_FUNCTION];
     UPLOADS_EXPIRED = "uploads.expired", Number, "announcements that were given up", Count by [BY_FUNCTION];
     UPLOADS_MISMATCHED = "uploads.mismatched", Number, "objects that are not what was announced", Count by [BY_VAULT];

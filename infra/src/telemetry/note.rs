@@ -105,6 +105,11 @@ pub fn item_failed(place: &impl Display, trace: Option<Id>, error: &dyn Error) {
     });
 }
 
+/// Somebody outside did not do what they were asked for. The vault has not failed.
+pub fn other_failed(place: &impl Display, error: &dyn Error) {
+    change(|line| line.failure(place.to_string(), None, in_words(error)));
+}
+
 /// Something is not as it must be; nothing failed for it.
 pub fn odd(place: &impl Display, what: &'static str) {
     change(|line| line.failure(place.to_string(), None, what.to_owned()));

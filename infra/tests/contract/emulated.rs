@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chartseal_events::Id;
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs, S3LogFiles,
-    SfnWorkflow, SystemClock,
+    DynamoStore, KmsClockKey, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs,
+    S3LogFiles, SfnWorkflow, SystemClock,
 };
 use chartseal_infra::ports::{Clock as _, WorkList as _, Workflow as _};
 
@@ -52,6 +52,12 @@ impl Emulated {
             sfn: aws_sdk_sfn::Client::new(&config),
             made,
         }
+    }
+
+    /// The clock's key, for which any Ed25519 key does.
+    pub fn clock(&self) -> KmsClockKey {
+        let [_, _, key] = self.made.keys();
+        KmsClockKey::new(&Ground::get().config(), key)
     }
 
     /// Puts these bytes into the log's bucket, past the adapter.

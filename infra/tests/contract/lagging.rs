@@ -10,11 +10,12 @@ use chartseal_events::private::PrivatePart;
 use chartseal_events::{Bytes, EventRef, Hash, Id, StreamId};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
-    Append, BlockStore, Due, EventStore, Index, IndexEntry, IndexList, KeyTable, LeafPlace, MapPage, Newest, Page,
-    PageChange, Race, SealedIndex, StoreError, WorkList, Workflow,
+    Append, BlockStore, Cosignatures, Cosigned, Due, EventStore, Heard, Index, IndexEntry, IndexList, KeyTable,
+    LeafPlace, MapPage, Newest, Page, PageChange, Race, SealedIndex, StoreError, WorkList, Workflow,
 };
 use chartseal_ledger::block::Block;
 use chartseal_ledger::map::PageId;
+use chartseal_ledger::note::KeyId;
 use serde_json::Value;
 
 use crate::subject::{Memory, Subject};
@@ -138,6 +139,14 @@ impl SealedIndex for Lagging {
         put_map_pages(height: u64, changes: &[PageChange]) -> ();
         sealed_until() -> Option<u64>;
         set_sealed_until(at_ms: u64) -> ();
+    }
+}
+
+impl Cosignatures for Lagging {
+    of! { now:
+        heard(witnesses: &[KeyId]) -> (Option<Cosigned>, Vec<Option<Heard>>);
+        put_heard(witness: KeyId, heard: &Heard) -> ();
+        put_cosigned(cosigned: &Cosigned) -> ();
     }
 }
 

@@ -1,7 +1,11 @@
 //! The log: its signing key, its tiles, its checkpoint.
 
 use chartseal_events::Hash;
-use chartseal_infra::ports::{LogFiles, LogKey as _, LogSigner as _, Published, Race, StoreError};
+use chartseal_infra::aws::SystemClock;
+use chartseal_infra::memory::MemoryVault;
+use chartseal_infra::ports::{
+    Clock as _, ClockKey, LogFiles, LogKey as _, LogSigner as _, Published, Race, StoreError, Timed,
+};
 use chartseal_ledger::block::FullTile;
 use ed25519_dalek::{Signature, VerifyingKey};
 use futures_util::future::join_all;
@@ -25,6 +29,25 @@ pub async fn the_log_signs_with_its_key(subject: &impl Subject) {
         key.verify_strict(b"another", &signature).expect_err("only what was signed");
         assert_eq!(subject.signer().sign(message).await.expect("signs"), first, "one message has one signature");
     }
+}
+
+/// What the clock's key signs, and the time that comes with it, whatever the key is called.
+async fn cosigns(key: &impl ClockKey, now_ms: impl Fn() -> u64) {
+    let public = VerifyingKey::from_bytes(&key.clock_key().await.expect("a key").0).expect("a point");
+    let message = b"cosignature/v1\ntime 1795392000\nvault.example\n2\nroot\n";
+    let asked_ms = now_ms();
+    let Timed { signature, service_ms } = key.cosign(message).await.expect("signs");
+    public.verify_strict(message, &Signature::from_bytes(&signature.0)).expect("verifies");
+    chartseal_infra::clocks::agree(asked_ms, now_ms(), service_ms).expect("the time that it was signed");
+    assert_eq!(service_ms % 1_000, 0, "to the second");
+}
+
+#[tokio::test]
+async fn the_clock_cosigns_and_says_when() {
+    let memory = MemoryVault::new();
+    cosigns(&memory, || memory.now_ms()).await;
+    assert_ne!(memory.clock_key().await.expect("a key"), memory.public_key().await.expect("a key"));
+    cosigns(&Emulated::new().await.clock(), || SystemClock.now_ms()).await;
 }
 
 pub async fn a_full_tile_never_changes(subject: &impl Subject) {

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod blocks;
+mod cosigned;
 mod emulated;
 mod ground;
 mod index;
@@ -64,6 +65,7 @@ contract! {
             sealed:
                 leaves_are_found_by_the_hundreds, the_newest_two_states_of_a_page_are_kept, a_late_writer_takes_no_page_back,
                 sealers_that_write_at_once_agree, what_is_sealed_stays_sealed;
+            cosigned: what_witnesses_say_never_goes_back, the_cosigned_head_never_goes_back;
         }
         kms {
             keys: a_data_key_opens_under_its_own_context_alone, the_first_search_key_is_kept;

@@ -10,13 +10,13 @@ use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use chartseal_infra::faulty::Faulty;
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
-    Append, Blobs, BlockStore, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogFiles, LogKey,
-    LogSigner, SealedIndex, SearchKeyVault, WorkList, Workflow,
+    Append, Blobs, BlockStore, Clock, Cosignatures, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogFiles,
+    LogKey, LogSigner, SealedIndex, SearchKeyVault, WorkList, Workflow,
 };
 
 /// A set of ports, and what a test needs around them.
 pub trait Subject {
-    type Store: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex;
+    type Store: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex + Cosignatures;
     type Blobs: Blobs;
     type Keys: DataKeys;
     type Opener: DataKeyOpener;
@@ -67,7 +67,7 @@ impl Memory<Faulty<MemoryVault>> {
 
 impl<P> Subject for Memory<P>
 where
-    P: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex,
+    P: EventStore + KeyTable + Index + WorkList + BlockStore + SealedIndex + Cosignatures,
     P: Blobs + DataKeys + DataKeyOpener + SearchKeyVault + LogKey + LogSigner + LogFiles + Workflow,
 {
     type Store = P;

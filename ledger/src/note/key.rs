@@ -88,6 +88,11 @@ impl VerifierKey {
         Ok(Self { name: name.to_owned(), signature_type, key, id })
     }
 
+    /// The key of a log's clock, under the name that it has: the log's, with `/clock` behind it.
+    pub fn of_clock(origin: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
+        Self::new(&format!("{origin}/clock"), SignatureType::Cosignature, public_key)
+    }
+
     /// Its name: a log's is its origin.
     pub fn name(&self) -> &str {
         &self.name

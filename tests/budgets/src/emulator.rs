@@ -95,6 +95,8 @@ pub struct Ground {
     pub search_key: String,
     /// The ARN of the ledger's key.
     pub log_key: String,
+    /// The ARN of the key of the ledger's clock.
+    pub clock_key: String,
     /// The ARN of the workflow.
     pub workflow: String,
 }
@@ -146,11 +148,11 @@ impl Ground {
         create_table(&aws_sdk_dynamodb::Client::new(plain), &name, &TOKENS).await;
         create_bucket(plain, &name).await;
         let kms = aws_sdk_kms::Client::new(plain);
-        let log_key = kms.create_key().key_spec(KeySpec::EccNistEdwards25519).key_usage(KeyUsageType::SignVerify);
         Self {
             record_key: symmetric_key(&kms).await,
             search_key: symmetric_key(&kms).await,
-            log_key: log_key.send().await.expect("a log key").key_metadata.expect("metadata").arn.expect("an ARN"),
+            log_key: signing_key(&kms).await,
+            clock_key: signing_key(&kms).await,
             workflow: create_workflow(&aws_sdk_sfn::Client::new(plain), &name).await,
             name,
         }
@@ -213,6 +215,11 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 
 async fn symmetric_key(client: &aws_sdk_kms::Client) -> String {
     client.create_key().send().await.expect("a key").key_metadata.expect("metadata").arn.expect("an ARN")
+}
+
+async fn signing_key(client: &aws_sdk_kms::Client) -> String {
+    let call = client.create_key().key_spec(KeySpec::EccNistEdwards25519).key_usage(KeyUsageType::SignVerify);
+    call.send().await.expect("a key").key_metadata.expect("metadata").arn.expect("an ARN")
 }
 
 /// A workflow that leaves its task token in a table, and waits.

@@ -17,19 +17,18 @@ use chartseal_healthz::Healthz;
 use chartseal_http::testing::{ORIGIN, Stage, call, document};
 use chartseal_http::{Incoming, Service};
 use chartseal_infra::aws::{
-    DynamoStore, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs, S3LogFiles,
-    SfnWorkflow, SystemClock,
+    DynamoStore, KmsClockKey, KmsDataKeyOpener, KmsDataKeys, KmsLogKey, KmsLogSigner, KmsSearchKeys, S3Blobs,
+    S3LogFiles, SfnWorkflow, SystemClock,
 };
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{EventStore as _, LogKey as _};
+use chartseal_infra::ports::EventStore as _;
 use chartseal_issue_key::IssueKey;
-use chartseal_ledger::note::{SignatureType, VerifierKey};
-use chartseal_ledger_api::Ledger;
+use chartseal_ledger_api::{Ledger, LogClock};
 use chartseal_reactions::{React, Settled};
 use chartseal_records::Records;
 use chartseal_register::Register;
 use chartseal_request::Requests;
-use chartseal_seal::Sealer;
+use chartseal_seal::{LogKeys, Sealer};
 use chartseal_search::Search;
 use chartseal_sweeper::{Report, Sweep};
 use chartseal_tokens::Tokens;
@@ -224,8 +223,9 @@ impl Vault {
 
     /// The sealer is told of these events. Its clock is the machine's: it is compared with the service's.
     pub async fn seal(&self, hints: impl IntoIterator<Item = EventRef>) -> chartseal_seal::Report {
-        let key = KmsLogKey::new(&self.config, &self.ground.log_key).public_key().await.expect("a key");
-        // The function asks for it once, when it starts.
+        let log_key = KmsLogKey::new(&self.config, &self.ground.log_key);
+        let LogKeys { log, clock_key } = LogKeys::read(&log_key, &self.clock_key(), ORIGIN).await.expect("keys");
+        // The function asks for them once, when it starts.
         self.history.borrow_mut().extend(self.recorder.take());
         let sealer = Sealer {
             events: &self.store,
@@ -234,12 +234,18 @@ impl Vault {
             files: &self.log_files(),
             signer: &KmsLogSigner::new(&self.config, &self.ground.log_key),
             clock: &SystemClock,
-            log: VerifierKey::new(ORIGIN, SignatureType::Ed25519, &key.0).expect("a key"),
+            log,
+            clock_key,
         };
         Box::pin(sealer.run(hints)).await.expect("sealed")
     }
 
-    fn log_files(&self) -> S3LogFiles {
+    fn clock_key(&self) -> KmsClockKey {
+        KmsClockKey::new(&self.config, &self.ground.clock_key)
+    }
+
+    /// The log's files.
+    pub fn log_files(&self) -> S3LogFiles {
         S3LogFiles::new(&self.config, &self.ground.name)
     }
 
@@ -249,6 +255,7 @@ impl Vault {
             events: self.store.clone(),
             search_keys: self.search_keys(),
             log_key: KmsLogKey::new(&self.config, &self.ground.log_key),
+            clock_key: self.clock_key(),
             clock: self.clock(),
             origin: ORIGIN.to_owned(),
             operator_keys: self.stage.operator.sign_key().to_string(),
@@ -266,6 +273,10 @@ impl Vault {
     }
 }
 
+/// What `ledger-api` wires.
+pub type ShownLedger =
+    Ledger<DynamoStore, DynamoStore, S3LogFiles, DynamoStore, Clock, LogClock<KmsClockKey, SystemClock>>;
+
 /// The functions, as their `main.rs` wire them.
 impl Vault {
     /// `healthz`
@@ -273,8 +284,8 @@ impl Vault {
         Healthz { origin: ORIGIN.to_owned(), events: self.store.clone(), clock: self.clock() }
     }
 
-    /// `ledger`
-    pub fn ledger(&self) -> Ledger<DynamoStore, DynamoStore, S3LogFiles, DynamoStore, Clock> {
+    /// `ledger-api`, just started, with these witnesses.
+    pub fn ledger(&self, witnesses: &str) -> ShownLedger {
         Ledger {
             origin: ORIGIN.to_owned(),
             blocks: self.store.clone(),
@@ -282,6 +293,8 @@ impl Vault {
             files: self.log_files(),
             events: self.store.clone(),
             clock: self.clock(),
+            timekeeper: LogClock::new(ORIGIN.to_owned(), self.clock_key(), SystemClock),
+            witnesses: witnesses.parse().expect("witnesses"),
         }
     }
 

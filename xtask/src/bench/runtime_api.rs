@@ -50,6 +50,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("RECORD_KEY", "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000001"),
     ("SEARCH_KEY", "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000002"),
     ("LOG_KEY", "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000003"),
+    ("CLOCK_KEY", "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000004"),
     ("APPROVAL_WORKFLOW", "arn:aws:states:us-east-1:000000000000:stateMachine:approval"),
     // RFC 8032 section 7.1, test 1.
     ("OPERATOR_KEYS", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),

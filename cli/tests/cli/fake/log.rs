@@ -9,6 +9,7 @@ use chartseal_ledger::checkpoint::Checkpoint;
 use chartseal_ledger::map::{MAP_VERSION, Operation, Page, PageId, operations_of, update};
 use chartseal_ledger::note::{SignatureType, VerifierKey};
 use chartseal_ledger::seal::MapState;
+use chartseal_ledger::tile::TileAddress;
 use chartseal_ledger::tree::{HashReader, Node, inclusion, subtree_hash};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
@@ -18,6 +19,11 @@ use super::{ORIGIN, Store};
 /// The log, and who signs it.
 pub struct Log {
     pub key: SigningKey,
+    pub clock_key: SigningKey,
+    /// What the clock says is later than it is by so many seconds; none: it says nothing.
+    pub clock_ahead_s: Option<i64>,
+    /// Shows the head after so many blocks, as if it were the newest.
+    pub shown_blocks: Option<usize>,
     /// As long as it is held back nothing is sealed.
     pub is_held: bool,
     leaves: Leaves,
@@ -37,9 +43,9 @@ impl HashReader for Leaves {
 }
 
 impl Log {
-    pub fn new(key: SigningKey) -> Self {
+    pub fn new(key: SigningKey, clock_key: SigningKey) -> Self {
         let (leaves, blocks, places, pages) = Default::default();
-        Self { key, is_held: false, leaves, blocks, places, pages }
+        Self { key, clock_key, clock_ahead_s: Some(0), shown_blocks: None, is_held: false, leaves, blocks, places, pages }
     }
 
     /// Its public key.
@@ -53,12 +59,35 @@ impl Log {
         self.is_held = true;
     }
 
-    fn note(&self) -> Option<String> {
-        let block = self.blocks.last()?;
+    /// Forgets all that was sealed: what comes now is another history.
+    pub fn forget(&mut self) {
+        self.leaves = Leaves::default();
+        self.blocks.clear();
+        self.places.clear();
+        self.pages.clear();
+    }
+
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Its clock's public key.
+    pub fn clock(&self) -> VerifierKey {
+        VerifierKey::of_clock(ORIGIN, &self.clock_key.verifying_key().to_bytes()).expect("a key")
+    }
+
+    fn note(&self, now_s: u64) -> Option<String> {
+        let shown = self.shown_blocks.unwrap_or(self.blocks.len());
+        let block = self.blocks.get(shown.checked_sub(1)?)?;
         let mut note =
             Checkpoint::new(ORIGIN, block.edge().size(), block.edge().root()).expect("a checkpoint").to_note();
         let signature = self.key.sign(note.text().as_bytes()).to_bytes();
         note.sign(&self.verifier(), &signature).expect("signs");
+        if let Some(at_s) = self.clock_ahead_s.and_then(|ahead_s| now_s.checked_add_signed(ahead_s)) {
+            let signature = self.clock_key.sign(note.cosignature_message(at_s).as_bytes()).to_bytes();
+            note.cosign(&self.clock(), at_s, &signature).expect("cosigns");
+        }
         Some(note.to_string())
     }
 }
@@ -95,7 +124,16 @@ impl Store {
     /// The checkpoint.
     pub fn checkpoint(&mut self) -> Option<String> {
         self.seal();
-        self.log.note()
+        self.log.note(self.now_ms() / 1_000)
+    }
+
+    /// A tile: what is at hand of it.
+    pub fn tile(&self, path: &str) -> Option<Vec<u8>> {
+        let address: TileAddress = path.parse().ok()?;
+        let first = address.index() * 256;
+        let nodes = (first..first + u64::from(address.width())).map(|index| Node { level: 8 * address.level(), index });
+        let hashes: Option<Vec<Hash>> = nodes.map(|node| self.log.leaves.read(node)).collect();
+        Some(hashes?.iter().flat_map(|hash| hash.0).collect())
     }
 
     /// A block's header and leaf hashes.
@@ -144,7 +182,7 @@ impl Store {
             "seal": base64url(&seal.to_bytes()),
             "inclusion": prove(index),
             "seal_inclusion": prove(seal.index()),
-            "checkpoint": self.log.note(),
+            "checkpoint": self.log.note(self.now_ms() / 1_000),
         }))
     }
 }

@@ -67,14 +67,16 @@ impl FakeVault {
         let wallet = Wallet::generate_operator().expect("a wallet");
         let search_key = SearchKey::generate(&mut OsRng);
         let log_key = ed25519_dalek::SigningKey::from_bytes(&store::random());
+        let clock_key = ed25519_dalek::SigningKey::from_bytes(&store::random());
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
             log_key: chartseal_events::Bytes(log_key.verifying_key().to_bytes()),
+            clock_key: chartseal_events::Bytes(clock_key.verifying_key().to_bytes()),
             search_key: chartseal_events::Bytes(search_key.public_key()),
             operators: vec![wallet.sign_key()],
             operator_threshold: 1,
         };
-        let mut store = Store::new(search_key, log_key);
+        let mut store = Store::new(search_key, log_key, clock_key);
         store.observe(&Observation::Deployed(genesis)).expect("a vault begins");
         let store = Arc::new(Mutex::new(store));
         let api = server::serve(Arc::clone(&store));

@@ -45,6 +45,9 @@ pub fn handle(store: &mut Store, request: &Request, base: &str) -> Reply {
     {
         return Reply::of(200, note.into_bytes());
     }
+    if let Some(tile) = path.strip_prefix("/ledger/tile/").and_then(|tile| store.tile(&format!("tile/{tile}"))) {
+        return Reply::of(200, tile);
+    }
     let is_read = ["/tokens", "/upload/parts", "/upload/complete"].iter().any(|end| path.ends_with(end));
     let outcome = if request.method == "GET" || is_read {
         read(store, request, &path, base)
@@ -74,6 +77,9 @@ fn read(store: &mut Store, request: &Request, path: &str, base: &str) -> Result<
     }
     if let Some(height) = path.strip_prefix("/ledger/blocks/").filter(|rest| !rest.contains('/')) {
         return store.block(height);
+    }
+    if path.starts_with("/ledger/") && !path.starts_with("/ledger/blocks/") {
+        return Err(Code::NotFound.into());
     }
     let authorization = request.authorization.as_deref().ok_or(Code::MissingToken)?;
     let token = ReadToken::admit(authorization, ORIGIN, &request.method, path, store.now_ms())?;

@@ -64,7 +64,7 @@ impl Store {
         hit.2.pop_front()
     }
 
-    pub fn new(search_key: SearchKey, log_key: SigningKey) -> Self {
+    pub fn new(search_key: SearchKey, log_key: SigningKey, clock_key: SigningKey) -> Self {
         Self {
             streams: BTreeMap::new(),
             private: BTreeMap::new(),
@@ -72,7 +72,7 @@ impl Store {
             headers: BTreeMap::new(),
             blobs: BTreeMap::new(),
             search_key,
-            log: Log::new(log_key),
+            log: Log::new(log_key, clock_key),
             twist: None,
             faults: Vec::new(),
             multiparts: BTreeMap::new(),

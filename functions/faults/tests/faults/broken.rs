@@ -9,9 +9,9 @@ use chartseal_events::{Bytes, EventRef, Id, StreamId};
 use chartseal_infra::layout::list_name;
 use chartseal_infra::memory::{Landing, MemoryVault};
 use chartseal_infra::ports::{
-    Aborted, Append, BlobHead, Blobs, Clock, Completion, DataKeyOpener, DataKeyPair, DataKeys, Due, EventStore, Index,
-    IndexEntry, IndexList, KeyContext, KeyTable, LogKey, Page, Part, PartsUpload, Presigned, SearchKeyVault,
-    StoreError, StoredPart, WorkList, Workflow,
+    Aborted, Append, BlobHead, Blobs, Clock, ClockKey, Completion, DataKeyOpener, DataKeyPair, DataKeys, Due,
+    EventStore, Index, IndexEntry, IndexList, KeyContext, KeyTable, LogKey, Page, Part, PartsUpload, Presigned,
+    SearchKeyVault, StoreError, StoredPart, Timed, WorkList, Workflow,
 };
 use serde_json::Value;
 
@@ -205,6 +205,10 @@ impl SearchKeyVault for Broken {
 
 impl LogKey for Broken {
     as_it_is! { public_key() -> Bytes<32>; }
+}
+
+impl ClockKey for Broken {
+    as_it_is! { clock_key() -> Bytes<32>; cosign(message: &[u8]) -> Timed; }
 }
 
 impl Workflow for Broken {

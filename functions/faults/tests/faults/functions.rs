@@ -11,7 +11,8 @@ use chartseal_healthz::Healthz;
 use chartseal_http::testing::call;
 use chartseal_http::{Answer, Failure, Incoming, Service};
 use chartseal_infra::ports::{
-    Blobs, Clock, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList, Workflow,
+    Blobs, Clock, ClockKey, DataKeyOpener, DataKeys, EventStore, Index, KeyTable, LogKey, SearchKeyVault, WorkList,
+    Workflow,
 };
 use chartseal_issue_key::IssueKey;
 use chartseal_reactions::{React, Settled};
@@ -60,6 +61,7 @@ pub trait Ports:
     + DataKeyOpener
     + SearchKeyVault
     + LogKey
+    + ClockKey
     + Workflow
     + Clock
     + Clone
@@ -77,6 +79,7 @@ impl<P> Ports for P where
         + DataKeyOpener
         + SearchKeyVault
         + LogKey
+        + ClockKey
         + Workflow
         + Clock
         + Clone
@@ -146,6 +149,7 @@ impl<P: Ports> Functions<P> {
             events: port(),
             search_keys: port(),
             log_key: port(),
+            clock_key: port(),
             clock: port(),
             origin: ORIGIN.to_owned(),
             operator_keys: operator_keys(),

@@ -24,7 +24,7 @@ use chartseal_events::event::Genesis;
 use chartseal_events::private::{PrivatePart, PrivateValue};
 use chartseal_events::{Action, Bytes, Command, Facts, Hash, Id, Observation};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Clock as _, KeyItem, LogKey as _};
+use chartseal_infra::ports::{Clock as _, ClockKey as _, KeyItem, LogKey as _};
 use chartseal_infra::road::{self, Luggage, Taken};
 
 pub use calls::{Call, call, document, refused};
@@ -53,6 +53,7 @@ impl Stage {
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
             log_key: vault.public_key().await.expect("memory"),
+            clock_key: vault.clock_key().await.expect("memory"),
             search_key: Bytes([0xF2; 32]),
             operators: vec![operator.sign_key()],
             operator_threshold: 1,

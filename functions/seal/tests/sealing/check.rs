@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use chartseal_events::event::{Seen, StoredEvent};
-use chartseal_events::{Event, EventRef, Hash, Kid, Outcome, StreamId, Thumbprint};
+use chartseal_events::{Bytes, Event, EventRef, Hash, Kid, Outcome, StreamId, Thumbprint};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{BlockStore as _, LeafPlace, LogFiles as _, SealedIndex as _};
 use chartseal_ledger::block::Block;
@@ -78,6 +78,12 @@ pub fn opened(event: &StoredEvent) -> Option<Rc<Event>> {
 pub fn log_key(origin: &str) -> VerifierKey {
     let public = hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
     VerifierKey::new(origin, SignatureType::Ed25519, &public.try_into().unwrap()).unwrap()
+}
+
+/// The public key of the log's clock: RFC 8032, section 7.1, test 2.
+pub fn clock_key() -> Bytes<32> {
+    let public = hex::decode("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c").unwrap();
+    Bytes(public.try_into().unwrap())
 }
 
 /// The blocks, and what they make.

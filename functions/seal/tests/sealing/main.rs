@@ -22,8 +22,8 @@ pub type MemorySealer<'a> = Sealer<'a, MemoryVault, MemoryVault, MemoryVault, Me
 
 /// The sealer of a vault.
 pub fn sealer(vault: &MemoryVault) -> MemorySealer<'_> {
-    let log = check::log_key(ORIGIN);
-    Sealer { events: vault, blocks: vault, index: vault, files: vault, signer: vault, clock: vault, log }
+    let (log, clock_key) = (check::log_key(ORIGIN), check::clock_key());
+    Sealer { events: vault, blocks: vault, index: vault, files: vault, signer: vault, clock: vault, log, clock_key }
 }
 
 /// The places of all events from this one on.

@@ -8,7 +8,7 @@ use chartseal_ledger::map::{Page, PageId};
 use chartseal_ledger::note::{SignatureType, VerifierKey};
 use chartseal_seal::{Refused, Report, RunFailed, Sealer};
 
-use crate::check::log_key;
+use crate::check::{clock_key, log_key};
 use crate::{places_from, sealer, story};
 
 /// Two blocks, and an event that is not sealed.
@@ -120,6 +120,7 @@ async fn a_checkpoint_that_is_gone() {
         signer: vault,
         clock: vault,
         log: log_key(ORIGIN),
+        clock_key: clock_key(),
     };
     let failed = sealer.sweep().await.unwrap_err();
     let unpublished =
@@ -146,17 +147,19 @@ async fn a_clock_that_is_off() {
     let with = |off_ms| (vault.fork(), off_ms);
     for (fork, off_ms) in [with(-2_001), with(3_001), with(-3_600_000), with(3_600_000)] {
         let clock = Off(fork.clone(), off_ms);
-        let log = log_key(ORIGIN);
+        let (log, clock_key) = (log_key(ORIGIN), clock_key());
         let (events, files) = (&fork, &fork);
-        let sealer = Sealer { events, blocks: &fork, index: &fork, files, signer: &fork, clock: &clock, log };
+        let sealer =
+            Sealer { events, blocks: &fork, index: &fork, files, signer: &fork, clock: &clock, log, clock_key };
         let why = refused_with(&fork, &sealer).await;
-        assert!(matches!(why, Refused::Clock { .. }), "{off_ms}: {why}");
+        assert!(matches!(why, Refused::Clock(_)), "{off_ms}: {why}");
     }
     for (fork, off_ms) in [with(-2_000), with(3_000)] {
         let clock = Off(fork.clone(), off_ms);
-        let log = log_key(ORIGIN);
+        let (log, clock_key) = (log_key(ORIGIN), clock_key());
         let (events, files) = (&fork, &fork);
-        let sealer = Sealer { events, blocks: &fork, index: &fork, files, signer: &fork, clock: &clock, log };
+        let sealer =
+            Sealer { events, blocks: &fork, index: &fork, files, signer: &fork, clock: &clock, log, clock_key };
         assert_eq!(sealer.run(places_from(&fork, 0)).await.unwrap().blocks, 1, "{off_ms}");
     }
 }
@@ -166,8 +169,10 @@ async fn another_log_than_the_vault_began_with() {
     let stage = Stage::new().await;
     let vault = &stage.vault;
     let other = VerifierKey::new("vault.other", SignatureType::Ed25519, log_key(ORIGIN).public_key()).unwrap();
-    let sealer = Sealer { log: other, ..sealer(vault) };
-    assert!(matches!(refused_with(vault, &sealer).await, Refused::OtherLog));
+    let with_other = Sealer { log: other, ..sealer(vault) };
+    assert!(matches!(refused_with(vault, &with_other).await, Refused::OtherLog));
+    let with_other = Sealer { clock_key: stage.operator.sign_key(), ..sealer(vault) };
+    assert!(matches!(refused_with(vault, &with_other).await, Refused::OtherLog));
 }
 
 #[tokio::test]

@@ -2,15 +2,7 @@
 //!
 //! The newest one is read with the time by which the service read it: what it puts in the header `Date`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::{DateTime, Format};
 use chartseal_ledger::block::{Block, MAX_BLOCK_BYTES};
 
 use super::{
@@ -18,42 +10,13 @@ use super::{
     text,
 };
 use crate::aws::failure::unusable;
+use crate::aws::service_time::ServiceTime;
 use crate::ports::{BlockStore, Newest, Race, StoreError};
 
 /// The one partition. A table holds one vault's log.
 const LOG: &str = "log";
 /// How often another transaction in progress on our place is waited for. None of ours is; somebody else's might be.
 const MAX_BUSY: u32 = 5;
-
-/// Keeps the header `Date` of the last answer.
-#[derive(Debug, Clone, Default)]
-struct ServiceTime(Arc<Mutex<Option<String>>>);
-
-impl ServiceTime {
-    /// Unix milliseconds, to the second.
-    fn ms(&self) -> Option<u64> {
-        let date = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        u64::try_from(DateTime::from_str(&date, Format::HttpDate).ok()?.to_millis().ok()?).ok()
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for ServiceTime {
-    fn name(&self) -> &'static str {
-        "service-time"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date").map(str::to_owned);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
-        Ok(())
-    }
-}
 
 fn key(height: u64) -> Item {
     item([("log", text(LOG)), ("height", number(height))])
@@ -89,7 +52,7 @@ impl BlockStore for DynamoStore {
         let query = query.key_condition_expression("#log = :log").expression_attribute_names("#log", "log");
         let query = query.expression_attribute_values(":log", text(LOG)).scan_index_forward(false).limit(1);
         let answer = query.customize().interceptor(time.clone()).send().await.map_err(|error| failed(&error))?;
-        let service_ms = time.ms().ok_or_else(|| unusable(SERVICE, "an answer without a sound header `Date`"))?;
+        let service_ms = time.ms(SERVICE)?;
         let block = answer.items.unwrap_or_default().into_iter().next().map(block_of).transpose()?;
         Ok(Newest { block, service_ms })
     }

@@ -90,7 +90,7 @@ fn leaf_place(name: &str, found: &Item) -> Result<LeafPlace, StoreError> {
 }
 
 impl DynamoStore {
-    fn sealed(&self) -> Result<&str, StoreError> {
+    pub(super) fn sealed(&self) -> Result<&str, StoreError> {
         named(self.tables.sealed.as_deref(), "sealed")
     }
 

@@ -8,7 +8,9 @@ use chartseal_events::wire::{LedgerBlock, LedgerEvents, LedgerProof, SearchResul
 use chartseal_events::{Bytes, EventRef, Hash, Id, StreamId};
 use chartseal_http::File;
 use chartseal_http::testing::call;
-use chartseal_infra::ports::{Append, EventStore as _};
+use chartseal_infra::ports::{Append, Cosignatures as _, Cosigned, EventStore as _, LogFiles as _};
+use chartseal_ledger::note::{SignatureType, VerifierKey};
+use ed25519_dalek::SigningKey;
 use serde_json::json;
 
 use super::{People, token};
@@ -44,12 +46,13 @@ pub async fn sealed(vault: &Vault, people: &People) {
     let report = vault.measure("seal, a hint again", "nothing is left to seal", again).await;
     assert_eq!(report.blocks, 0);
 
-    let ledger = vault.ledger();
+    let ledger = vault.ledger("");
     let asked = |path: &str| vault.stage.send("GET", path, Vec::new());
     let size = places.len() + 1 + 3;
     let tile = format!("/ledger/tile/0/000.p/{}", size.min(255));
     for (name, situation, path) in [
-        ("GET /ledger/checkpoint", "3 blocks".to_owned(), "/ledger/checkpoint".to_owned()),
+        ("GET /ledger/checkpoint", "3 blocks; the clock's first word".to_owned(), "/ledger/checkpoint".to_owned()),
+        ("GET /ledger/checkpoint, again", "within a minute".to_owned(), "/ledger/checkpoint".to_owned()),
         ("GET /ledger/tile/{tile}", "a partial tile".to_owned(), tile),
     ] {
         let work = async {
@@ -63,6 +66,18 @@ pub async fn sealed(vault: &Vault, people: &People) {
         };
         vault.measure(name, &situation, work).await;
     }
+    let witness = SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
+    let witness = VerifierKey::new("w.example", SignatureType::Cosignature, &witness).expect("a key");
+    let witnessed = vault.ledger(&format!("https://w.example {witness}"));
+    let published = vault.log_files().published().await.expect("reads").expect("a head");
+    let cosigned = Cosigned { size: 1, witnesses: 1, note: published.note };
+    vault.store.put_cosigned(&cosigned).await.expect("kept");
+    let work = async {
+        let answer = call(&witnessed, &asked("/ledger/cosigned")).await;
+        let Some(File::Text(note)) = answer.file else { panic!("{}", answer.json) };
+        ((), note.len())
+    };
+    vault.measure("GET /ledger/cosigned", "the newest head is cosigned; the clock's first word", work).await;
     let name = ("GET /ledger/blocks/{height}", "a block with 1 event");
     let _: LedgerBlock = vault.measure_call(name, &ledger, &asked("/ledger/blocks/2"), 200).await;
     let name = ("GET /ledger/proof/{leaf}", "an event of the newest block; no full tile");

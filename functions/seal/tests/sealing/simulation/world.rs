@@ -22,7 +22,7 @@ use super::dice::Dice;
 use super::gate::Gate;
 use super::history::{shuffled, spoil};
 use super::model::Model;
-use crate::check::{Broken, Invariant, Log, broken, log_key};
+use crate::check::{Broken, Invariant, Log, broken, clock_key, log_key};
 use crate::sealer;
 
 /// How many events happen in a world, beside those that were sealed before.
@@ -370,5 +370,14 @@ impl World {
 
 fn of(gate: &Gate) -> Sealer<'_, Gate, Gate, Gate, Gate, Gate, Gate> {
     let log = log_key(ORIGIN);
-    Sealer { events: gate, blocks: gate, index: gate, files: gate, signer: gate, clock: gate, log }
+    Sealer {
+        events: gate,
+        blocks: gate,
+        index: gate,
+        files: gate,
+        signer: gate,
+        clock: gate,
+        log,
+        clock_key: clock_key(),
+    }
 }
