@@ -90,6 +90,7 @@ impl World {
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
             log_key: Bytes(log_key().verifying_key().to_bytes()),
+            clock_key: Person::new(u32::MAX).public(),
             search_key: Bytes([3; 32]),
             operators: vec![operator.public()],
             operator_threshold: 1,

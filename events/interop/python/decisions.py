@@ -295,6 +295,7 @@ def observe(view, event):
     if type_ == "vault.genesis.v1":
         operators = outcome["operators"]
         need(view("vault") is None and 1 <= len(operators) <= 64 and len(set(operators)) == len(operators), "unsound")
+        need(outcome["clock_key"] != outcome["log_key"], "unsound")
         need(outcome["operator_threshold"] == 1, "unsound")
         return stream, type_, outcome
     state = view(stream)

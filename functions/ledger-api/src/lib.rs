@@ -235,7 +235,7 @@ pub async fn proof<B: BlockStore, I: SealedIndex + Cosignatures, F: LogFiles, E,
         return Err(StoreError::Damaged { what: format!("the place of leaf {leaf}") }.into());
     }
     let newest = heads::read(&head.note, "the published checkpoint")?;
-    let shown = heads::for_proof(newest, seal.size(), cosigned, lines, &ledger.witnesses, &ledger.clock).await?;
+    let shown = heads::for_proof(newest, seal.size(), cosigned, lines, &ledger.witnesses, &ledger.timekeeper).await?;
     let size = shown.checkpoint.size();
     let spans = [inclusion::spans(place.index, size), inclusion::spans(seal.index(), size)];
     let tiles = head.tiles(&ledger.files, &shown.checkpoint, &spans.concat()).await?;

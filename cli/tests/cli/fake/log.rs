@@ -45,7 +45,17 @@ impl HashReader for Leaves {
 impl Log {
     pub fn new(key: SigningKey, clock_key: SigningKey) -> Self {
         let (leaves, blocks, places, pages) = Default::default();
-        Self { key, clock_key, clock_ahead_s: Some(0), shown_blocks: None, is_held: false, leaves, blocks, places, pages }
+        Self {
+            key,
+            clock_key,
+            clock_ahead_s: Some(0),
+            shown_blocks: None,
+            is_held: false,
+            leaves,
+            blocks,
+            places,
+            pages,
+        }
     }
 
     /// Its public key.

@@ -80,6 +80,7 @@ async fn a_run_without_time_says_where_to_go_on() {
             signer: vault,
             clock: &clock,
             log: log_key(ORIGIN),
+            clock_key: sealer(vault).clock_key,
         };
         let rebuilt = sealer.rebuild(from).await.unwrap();
         assert_eq!(rebuilt.blocks, 1);
