@@ -1,7 +1,7 @@
 //! The copy: everything of a log that was checked, in one file that is changed in transactions. A kill at any moment leaves what was there after the last
 //! one.
 //!
-//! In scope: what is kept and how it is read. [`Copy`] is the one that writes, and each of its commits makes a new [`Snapshot`], which any number of
+//! In scope: what is kept and how it is read. [`Copy`](struct@Copy) is the one that writes, and each of its commits makes a new [`Snapshot`], which any number of
 //! threads may read. Not in scope: whether something may come in: [`crate::Replay`] judges that. What is read is as good as the file: whoever did not
 //! write it checks it again (`docs/AUDIT.md`).
 //!
