@@ -65,7 +65,7 @@ pub fn run(arguments: &OfLog, session: &Session, output: &Output) -> Answered {
 }
 
 fn replay(copy: Copy, key: &VerifierKey, arguments: &OfLog) -> Result<Replay, Failure> {
-    let policy = arguments.witnesses.policy(key.clone())?;
+    let policy = arguments.witnesses.policy(key.clone(), None)?;
     Replay::new(copy, key, policy).map_err(of_copy)
 }
 

@@ -16,7 +16,16 @@ use crate::{places_from, sealer};
 /// A sealer that reads events here.
 async fn run<E: EventStore>(events: &E, vault: &MemoryVault, hints: &[EventRef]) -> Result<Report, RunFailed> {
     let log = log_key(ORIGIN);
-    let sealer = Sealer { events, blocks: vault, index: vault, files: vault, signer: vault, clock: vault, log, clock_key: crate::sealer(vault).clock_key };
+    let sealer = Sealer {
+        events,
+        blocks: vault,
+        index: vault,
+        files: vault,
+        signer: vault,
+        clock: vault,
+        log,
+        clock_key: crate::sealer(vault).clock_key,
+    };
     sealer.run(hints.iter().copied()).await
 }
 
