@@ -98,6 +98,25 @@ impl Stack {
         stack
     }
 
+    /// Another stack on the same endpoint, for somebody who tells it its witnesses later ([`Stack::with_parameters`]).
+    pub fn alone(name: &str) -> Self {
+        Self::usual().beside(name, &[])
+    }
+
+    /// This stack, deployed again with other parameters. For one of [`Stack::alone`].
+    #[must_use]
+    pub fn with_parameters(self, name: &str, parameters: BTreeMap<String, String>) -> Self {
+        let deployment = Deployment {
+            endpoint: self.endpoint.clone(),
+            stack_name: format!("{name}-{}", std::process::id()),
+            parameters,
+            binaries: build(&self.workspace).expect("the functions build"),
+        };
+        let outputs = deploy(&self.workspace, &deployment).expect("the stack is updated");
+        assert_eq!(outputs.operation, "update");
+        Self { api: outputs.api.clone(), outputs, ..self }
+    }
+
     /// A stack of its own beside this one, with an operator of its own.
     fn beside(&self, name: &str, parameters: &[(&str, &str)]) -> Self {
         let operator = Wallet::generate_operator().expect("a wallet");

@@ -6,6 +6,7 @@ mod day;
 mod large_records;
 mod lies;
 mod mischief;
+mod nodes;
 mod official_sdk;
 mod panics;
 mod races;

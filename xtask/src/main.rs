@@ -17,6 +17,7 @@ mod samples;
 mod stack;
 mod test;
 mod wallets;
+mod witnesses;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,7 +52,11 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Start a local stack that stays
-    Up,
+    Up {
+        /// Start so many witnesses of its log, too; more than half of them must cosign
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]
+        witnesses: u8,
+    },
     /// Build the emulator's container image, for `CHARTSEAL_STACK=docker`
     Image,
     /// Stop the stack that `up` or `demo --keep` left
@@ -102,7 +107,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::install().and_then(|()| match arguments.command {
         Task::Demo { json, record, keep } => demo::run(&demo::Options { json, record, keep }),
         Task::Test { arguments } => test::run(&arguments),
-        Task::Up => stack::up(),
+        Task::Up { witnesses } => stack::up(witnesses.into()),
         Task::Image => image::run(),
         Task::Down => stack::down(),
         Task::Samples { only } => samples::run(&only),

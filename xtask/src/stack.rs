@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartseal_local::{Error, LocalStack, Options, Workspace, build, install, prerequisites};
+use chartseal_local::{Error, LocalStack, Options, Witness, Workspace, build, install, prerequisites};
 use serde_json::{Value, json};
 
 use crate::process::{Failure, root};
 use crate::wallets::Wallets;
+use crate::witnesses;
 
 /// Where `up` keeps wallets and the stack's description.
 const UP_FOLDER: &str = ".local/up";
@@ -103,13 +104,36 @@ pub fn none_is_up() -> Result<(), Failure> {
 }
 
 /// `cargo xtask up`.
-pub fn up() -> Result<(), Failure> {
+pub fn up(witnesses: usize) -> Result<(), Failure> {
     none_is_up()?;
     let (workspace, binaries) = prepare()?;
     let wallets = Wallets::create(&root().join(UP_FOLDER), &binaries)?;
     let mut stack = start(&workspace, &binaries, &wallets.create_operator()?)?;
     wallets.connect_operator(stack.api())?;
-    leave_up(&mut stack, &wallets)
+    let witnesses = witnesses::start(witnesses, &workspace, &mut stack, &wallets, Options::new(binaries))
+        .inspect_err(|_| witnesses::stop(wallets.folder()))?;
+    leave_up(&mut stack, &wallets)?;
+    if !witnesses.is_empty() {
+        println!("{}", watched(&witnesses, &wallets));
+    }
+    Ok(())
+}
+
+fn watched(witnesses: &[Witness], wallets: &Wallets) -> String {
+    let each = witnesses.iter().map(|witness| format!("  {}/status  {}\n", witness.url, witness.key));
+    let keys = witnesses.iter().map(|witness| format!(" --witness {}", witness.key));
+    format!(
+        "\n{} witnesses judge every event, and more than half of them must cosign a head ({}/witness-*.log):\n{}\n\
+         The newest head that they have cosigned:\n  {} --wallet {} --passphrase-file {} ledger checkpoint{} --quorum {}",
+        witnesses.len(),
+        wallets.folder().display(),
+        each.collect::<String>(),
+        wallets.client().display(),
+        wallets.file("operator").display(),
+        wallets.passphrase_file().display(),
+        keys.collect::<String>(),
+        witnesses.len() / 2 + 1,
+    )
 }
 
 /// `cargo xtask down`.
@@ -123,8 +147,9 @@ pub fn down() -> Result<(), Failure> {
         }
         None => println!("no stack is up"),
     }
-    // Its wallets know a vault that is no more.
+    // Its wallets know a vault that is no more, and its witnesses a log.
     let folder = root().join(UP_FOLDER);
+    witnesses::stop(&folder);
     if folder.exists() {
         fs::remove_dir_all(&folder)
             .map_err(|error| Failure::new(format!("{}: {error}", folder.display()), "remove the folder by hand"))?;

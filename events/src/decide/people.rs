@@ -164,10 +164,9 @@ pub(super) fn register(
         return Err(Code::InvitationExpired.into());
     }
     let person = command.new_id(Kind::Staff);
-    // The same key and `jti` at another provider would lead to the same person: a stream begins once.
-    if view.staff(person).is_some() {
-        return Err(Code::JtiReused.into());
-    }
+    // The same key and `jti` at another provider lead to the same person, who begins once. This very command there means that the streams were looked at
+    // while it was written: the append then finds the place taken, and everything is looked at anew.
+    taken_before(view, StreamId::Staff(person), command)?;
     let staff = StaffAdded {
         provider: register.provider,
         role: Role::Administrator,

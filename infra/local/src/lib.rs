@@ -33,6 +33,7 @@ mod operations;
 mod place;
 mod scripts;
 mod stack;
+mod witnesses;
 mod workspace;
 
 pub use choice::{Choice, shared_file};
@@ -49,4 +50,5 @@ pub use node::Node;
 pub use operations::{Operation, operations};
 pub use place::Place;
 pub use stack::{Invocation, LocalStack, Options};
+pub use witnesses::{Witness, WitnessMaking, witness_parameters, witness_program};
 pub use workspace::Workspace;

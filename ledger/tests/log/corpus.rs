@@ -6,9 +6,11 @@ type Target = fn(&[u8]);
 
 #[test]
 fn the_kept_corpus_holds() {
-    let targets: [(&str, Target); 7] = [
+    let targets: [(&str, Target); 9] = [
         ("note", fuzzed::note),
         ("checkpoint", fuzzed::checkpoint),
+        ("block", fuzzed::block),
+        ("event", fuzzed::event),
         ("seal", fuzzed::seal),
         ("proofs", fuzzed::proofs),
         ("tiles", fuzzed::tiles),

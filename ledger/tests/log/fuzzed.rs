@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
-use chartseal_events::Hash;
+use chartseal_events::event::{Head, StoredEvent, leaf_hash};
+use chartseal_events::evidence::{rerun, view_at};
+use chartseal_events::state::History;
+use chartseal_events::{Command, Event, Hash};
 use chartseal_ledger::block::Block;
 use chartseal_ledger::chain::Chain;
 use chartseal_ledger::checkpoint::Checkpoint;
@@ -65,6 +68,23 @@ pub fn block(data: &[u8]) {
     assert_eq!(block.events().len(), block.seal().events() as usize);
     // Whether it follows itself or nothing is refused or not, but never a panic.
     drop((block.follow(None), block.follow(Some(&block))));
+}
+
+/// An event's body is read or refused; what is read has its command word for word, and can be put to its stream, at whatever place, without a panic.
+pub fn event(data: &[u8]) {
+    let Ok(body) = std::str::from_utf8(data) else { return };
+    let Ok(event) = Event::read(body, leaf_hash(data)) else { return };
+    if let Some(command) = &event.command {
+        assert_eq!(Command::parse(command.jws().text()).as_ref(), Ok(command));
+        assert!(body.contains(command.jws().text()));
+        drop(command.reads());
+    }
+    let stored = StoredEvent::new(event.place, body.to_owned());
+    let mut before = History::empty(event.place.stream);
+    before.head = event.place.seq.checked_sub(1).map(|seq| Head { seq, leaf: event.prev });
+    let history = std::sync::Arc::new(before.clone());
+    drop(view_at(&event, history, Vec::<History>::new()).and_then(|view| rerun(&event, &view, "vault.example")));
+    drop(before.apply(&stored));
 }
 
 /// A seal has one spelling; one that is well formed has a next one, which is well formed too.
