@@ -51,8 +51,7 @@ fn three_nodes_judge_a_log_and_two_are_enough() {
     let start = |number: u32| {
         let (folder, name) = (path(&format!("witness-{number}")), format!("witness-{number}.example"));
         let (wallet, passphrase_file) = (path("auditor.wallet"), path("passphrase"));
-        let making =
-            WitnessMaking { folder: &folder, name: &name, wallet: &wallet, passphrase_file: &passphrase_file };
+        let making = WitnessMaking { folder: &folder, name: &name, wallet: &wallet, passphrase_file: &passphrase_file };
         Witness::start(&program, &making).expect("it starts")
     };
     let mut nodes = Nodes((1..=3).map(start).collect());
@@ -64,7 +63,10 @@ fn three_nodes_judge_a_log_and_two_are_enough() {
     let policy = |quorum| Policy::new(log.clone(), None, keys.clone(), quorum).expect("a policy");
     let mut took: Vec<Duration> = (0..5).map(|_| cosigned(&stack, &policy(2)).0).collect();
     took.sort_unstable();
-    eprintln!("nodes: from answer to a proof that two have judged and cosigned: p50 {:?}, at most {:?}", took[2], took[4]);
+    eprintln!(
+        "nodes: from answer to a proof that two have judged and cosigned: p50 {:?}, at most {:?}",
+        took[2], took[4]
+    );
 
     nodes.0[0].1.kill().expect("killed");
     nodes.0[0].1.wait().expect("gone");

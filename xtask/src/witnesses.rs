@@ -33,8 +33,7 @@ pub fn start(
     for number in 1..=count {
         let (name, folder) = (format!("witness-{number}.local"), wallets.folder().join(format!("witness-{number}")));
         let passphrase_file = wallets.passphrase_file();
-        let making =
-            WitnessMaking { folder: &folder, name: &name, wallet: &file, passphrase_file: &passphrase_file };
+        let making = WitnessMaking { folder: &folder, name: &name, wallet: &file, passphrase_file: &passphrase_file };
         // The process stays, as the stack does.
         let (witness, _) = Witness::start(&program, &making)?;
         let path = folder.with_extension("vkey");

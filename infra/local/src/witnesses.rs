@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{Error, Workspace, build_beside};
 
 /// How long a node may take to begin to listen: it opens its key with scrypt.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const STEP: &str = "starting a witness";
 
 /// The program.

@@ -17,7 +17,7 @@ pub async fn what_witnesses_say_never_goes_back(subject: &impl Subject) {
     assert_eq!(read(&[]).await, []);
     store.put_heard(one, &heard(7, "— a b")).await.expect("writes");
     store.put_heard(two, &heard(5, "— c d")).await.expect("writes");
-    for late in [heard(6, "— late"), heard(7, "— again"), heard(0, "")] {
+    for late in [heard(6, "— late"), heard(7, "— again"), heard(0, "— none")] {
         store.put_heard(one, &late).await.expect("is done, whatever stands there");
     }
     let known = [Some(heard(5, "— c d")), None, Some(heard(7, "— a b"))];

@@ -111,14 +111,17 @@ pub fn rows() -> Vec<Row> {
         known: [OK; 7],
         auditor: OK,
     }];
-    rows.extend(LEDGER.map(|operation| Row {
+    let for_anybody = |operation, answer| Row {
         operation,
         on: On::Vault,
         access: Access::Anyone,
-        unknown: [OK; 5],
-        known: [OK; 7],
-        auditor: OK,
-    }));
+        unknown: [answer; 5],
+        known: [answer; 7],
+        auditor: answer,
+    };
+    rows.extend(LEDGER.map(|operation| for_anybody(operation, OK)));
+    // This stack has no witnesses; the story `witnessed` has.
+    rows.push(for_anybody("GET /ledger/cosigned", HIDDEN));
     let known = [PENDING, SUSPENDED, NO_AUDITOR, NO_AUDITOR, NO_AUDITOR, NO_AUDITOR, OK];
     rows.push(read("GET /ledger/blocks/{height}/events/{first}", On::Vault, known));
     rows.extend(people());
