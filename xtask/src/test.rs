@@ -5,9 +5,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Failure, cargo, root, shown};
+use serde_json::Value;
+
+use crate::process::{Failure, captured, cargo, quiet, root, shown};
 use crate::stack;
 use crate::wallets::Wallets;
 
@@ -51,11 +55,10 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     // The bound is on a run where this machine does all: not in a container, and not on an emulator that somebody else has started.
     let bounded = whole && running.emulator().is_some() && !in_container;
     let tested = Instant::now();
-    // One run tells of every program that fails.
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    command.args(arguments).envs(variables.iter().cloned()).env(STACK_FILE, &file);
-    let outcome =
-        shown(&mut command, "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program");
+    let told = |command: &mut Command| {
+        command.envs(variables.iter().cloned()).env(STACK_FILE, &file);
+    };
+    let outcome = if whole { two_lanes(&told) } else { one_lane(arguments, &told) };
     let outcome = outcome.and_then(|()| if in_container && arguments.is_empty() { holder() } else { Ok(()) });
     let took = tested.elapsed();
 
@@ -65,6 +68,67 @@ pub fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()
     let _ = fs::remove_dir_all(&folder);
     println!("tests took {:.1} s, {:.1} s with build and stack", took.as_secs_f64(), started.elapsed().as_secs_f64());
     outcome.and_then(|()| if bounded { in_time(took, longest(std::env::var(MAX_RUN_VARIABLE).ok())?) } else { Ok(()) })
+}
+
+/// What the reader is told of a test that fails.
+const MEND: &str = "mend the test that fails above; `cargo xtask test -- --test NAME` runs one program";
+
+/// Programs that wait for the stack most of the time, while others can have the processor.
+const WAITING: [&str; 2] = ["stories", "api_fuzz"];
+
+/// The tests that are asked for, one program after the other. One run tells of every program that fails.
+fn one_lane(arguments: &[String], told: &dyn Fn(&mut Command)) -> Result<(), Failure> {
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    command.args(arguments);
+    told(&mut command);
+    shown(&mut command, MEND)
+}
+
+/// Every test: those that wait for the stack in one lane, all others in another one beside it, whose words come when it is through.
+fn two_lanes(told: &(dyn Fn(&mut Command) + Sync)) -> Result<(), Failure> {
+    let waiting = WAITING.map(|name| ["--test", name]).concat();
+    let others: Vec<String> = programs()?.into_iter().filter(|name| !WAITING.contains(&name.as_str())).collect();
+    let others: Vec<&str> =
+        ["--lib", "--bins"].into_iter().chain(others.iter().flat_map(|name| ["--test", name.as_str()])).collect();
+    let lane = |arguments: &[&str]| {
+        let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+        command.args(arguments);
+        told(&mut command);
+        command
+    };
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut outcome = Ok(());
+            for arguments in [others.as_slice(), &["--doc"]] {
+                let said = captured(&mut lane(arguments))?;
+                print!("{}", said.stderr);
+                println!("{}", said.stdout);
+                if !said.status.success() {
+                    outcome = Err(Failure::new(format!("`cargo test` ended with {}", said.status), MEND));
+                }
+            }
+            outcome
+        });
+        let stories = shown(&mut lane(&waiting), MEND);
+        // A panic here is one of this program's own defects.
+        let others = beside.join().unwrap_or_else(|_| Err(Failure::new("a lane of tests broke off", MEND)));
+        stories.and(others)
+    })
+}
+
+/// The names of the workspace's test programs.
+fn programs() -> Result<Vec<String>, Failure> {
+    let advice = "does `cargo metadata` work in this checkout?";
+    let said = quiet(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"]), advice)?;
+    let unreadable = |error: serde_json::Error| Failure::new(format!("cargo's metadata: {error}"), advice);
+    let metadata: Value = serde_json::from_str(&said.stdout).map_err(unreadable)?;
+    let targets = metadata["packages"].as_array().into_iter().flatten();
+    let targets = targets.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let tests = targets.filter(|target| target["kind"][0] == "test");
+    let mut names: Vec<String> = tests.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// Whether a run is of every test, in the usual way: with a filter, `--nocapture` or anything else it may take as long as it likes.
@@ -120,6 +184,14 @@ fn remove_left_behind(local: &Path, processes: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_program_is_in_one_lane() {
+        let programs = programs().expect("cargo tells of the workspace");
+        for name in WAITING.into_iter().chain(["contract", "faults", "sealing", "cli"]) {
+            assert!(programs.iter().any(|program| program == name), "{name}");
+        }
+    }
 
     #[test]
     fn only_a_run_that_asks_for_nothing_is_bounded() {
