@@ -9,6 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chartseal_local::{Workspace, witness_program};
 use serde_json::Value;
 
 use crate::process::{Failure, captured, cargo, quiet, root, shown};
@@ -138,7 +139,10 @@ fn asks_for_nothing(arguments: &[String], variables: &[(&str, String)]) -> bool 
 
 /// Builds every test program, so that the bound on the run is none on the compiler. Examples in comments are built by rustdoc, as they run.
 fn build() -> Result<(), Failure> {
-    shown(&mut cargo(&["test", "--workspace", "--no-run"]), "mend what does not compile above")
+    shown(&mut cargo(&["test", "--workspace", "--no-run"]), "mend what does not compile above")?;
+    // A story starts it.
+    witness_program(&Workspace::find()?)?;
+    Ok(())
 }
 
 /// The bound: what the variable says, where it is set.

@@ -40,6 +40,9 @@ pub fn function_of(sample: &str) -> Option<&'static str> {
         .find(|function| sample.strip_prefix(function).is_some_and(|case| case.is_empty() || case.starts_with('-')))
 }
 
+/// How cargo tells what it has made, while it shows what is wrong.
+const MESSAGES: &str = "--message-format=json-render-diagnostics";
+
 /// The client's crate, built along with the functions, and its binary.
 const CLIENT: (&str, &str) = ("chartseal-cli", "chartseal");
 
@@ -84,15 +87,19 @@ pub fn build_beside(workspace: &Workspace, package: &str, program: &str) -> Resu
     binaries.remove(program).ok_or_else(|| Error::MissingBinaries(vec![program.to_owned()]))
 }
 
+/// Builds a program that is none of the stack's, for release, by itself: it need not stand on the functions' libraries, and they are not built anew for it.
+pub fn build_alone(workspace: &Workspace, package: &str, program: &str) -> Result<PathBuf, Error> {
+    let mut command = cargo();
+    command.current_dir(workspace.root()).args(["build", "--release", "--bins", MESSAGES, "--package", package]);
+    binaries_of(&mut command, "building a program for the stack")?
+        .remove(program)
+        .ok_or_else(|| Error::MissingBinaries(vec![program.to_owned()]))
+}
+
 /// Cargo, told to build all functions and the client for release.
 fn release(workspace: &Workspace) -> Command {
     let mut command = cargo();
-    command.current_dir(workspace.root()).args([
-        "build",
-        "--release",
-        "--bins",
-        "--message-format=json-render-diagnostics",
-    ]);
+    command.current_dir(workspace.root()).args(["build", "--release", "--bins", MESSAGES]);
     command.args(["--package", CLIENT.0]);
     for function in FUNCTIONS {
         command.args(["--package", &format!("chartseal-{function}")]);

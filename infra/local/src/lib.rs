@@ -42,7 +42,7 @@ pub use emulator::Emulator;
 pub use endpoint::Endpoint;
 pub use engine::Engine;
 pub use error::Error;
-pub use functions::{FUNCTIONS, build, build_beside, cargo, function_of};
+pub use functions::{FUNCTIONS, build, build_alone, build_beside, cargo, function_of};
 pub use image::{Image, REQUIREMENTS_LABEL, requirements_digest};
 pub use install::{Environment, install, prerequisites};
 pub use launch::{HOLDER_LABEL, Plan};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Workspace, build_beside};
+use crate::{Error, Workspace, build_alone};
 
 /// How long a node may take to begin to listen: it opens its key with scrypt.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const STEP: &str = "starting a witness";
 
 /// The program.
 pub fn witness_program(workspace: &Workspace) -> Result<PathBuf, Error> {
-    build_beside(workspace, "chartseal-node", "chartseal-node")
+    build_alone(workspace, "chartseal-node", "chartseal-node")
 }
 
 /// What a witness is made of.
