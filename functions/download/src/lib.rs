@@ -85,7 +85,8 @@ pub async fn download<E: EventStore, K: KeyTable, B: Blobs, C: Clock>(
     let taken = road::take(&vault.events, &vault.clock, &admitted.command, &luggage).await?;
     let version = taken.view.request(fields.request).ok_or(Code::NotFound)?.asked.version;
     let ports = (&vault.events, &vault.keys, &vault.blobs);
-    let released = release_download(ports, &taken, fields.record, version, now_ms).await?;
+    let of = (fields.record, version);
+    let released = release_download(ports, &taken, of, Some(fields.request), &vault.clock).await?;
     Answer::taken(&taken, &released)
 }
 

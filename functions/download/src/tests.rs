@@ -95,3 +95,30 @@ async fn a_shredded_record_is_not_released() {
     let sent = post(&stage, &bob, request, scan.record);
     assert_eq!(refused(&call(&service(&stage), &sent).await), Code::Internal);
 }
+
+/// A clock on which so many milliseconds pass between two looks.
+#[derive(Clone)]
+struct Slow(MemoryVault, u64);
+
+impl Clock for Slow {
+    fn now_ms(&self) -> u64 {
+        let now_ms = self.0.now_ms();
+        self.0.advance(self.1);
+        now_ms
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_ends_while_it_is_looked_at_releases_nothing_and_no_address_outlives_one() {
+    let (stage, _, bob, scan) = cast().await;
+    let slow = |by_ms| {
+        let Download { origin, events, keys, blobs, .. } = service(&stage);
+        Download { origin, events, keys, blobs, clock: Slow(stage.vault.clone(), by_ms) }
+    };
+    let request = stage.granted(&bob, scan.record, 100).await;
+    let sent = post(&stage, &bob, request, scan.record);
+    let released: ReleasedDownload = document(&call(&slow(10_000), &sent).await, 201);
+    let until_ms = stage.vault.now_ms() + 70_000;
+    assert!(released.download.expires_at <= until_ms, "{} {until_ms}", released.download.expires_at);
+    assert_eq!(refused(&call(&slow(60_000), &sent).await), Code::GrantOver, "it was live when it was decided");
+}

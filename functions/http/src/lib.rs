@@ -58,7 +58,7 @@ pub use incoming::Incoming;
 pub use listing::{DEFAULT_PAGE, MAX_CURSOR_BYTES, MAX_PAGE, Paging};
 pub use problem::problem;
 pub use reader::{Caller, Reader, authenticate, reader};
-pub use release::{DOWNLOAD_LIFE_S, context, presigned, release_download, seal_data_key};
+pub use release::{DOWNLOAD_LIFE_S, context, presigned, release_download, seal_data_key, still_granted};
 pub use route::{Access, PathValues, Route, RouteEntry};
 pub use serve::{Error, serve};
 pub use service::{Service, answer};

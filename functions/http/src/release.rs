@@ -3,10 +3,11 @@
 use chartseal_envelope::DataKey;
 use chartseal_envelope::key_release::{self, Binding};
 use chartseal_events::encoding::base64url;
+use chartseal_events::state::RequestState;
 use chartseal_events::wire::{EncryptionContext, PresignedCall, Receipt, ReleasedDownload, SealedDataKey};
-use chartseal_events::{Bytes, Code, Id, StreamId};
+use chartseal_events::{Bytes, Code, Id, Refusal, StreamId};
 use chartseal_infra::BlobKey;
-use chartseal_infra::ports::{Blobs, EventStore, KeyContext, KeyTable, Presigned, StoreError};
+use chartseal_infra::ports::{Blobs, Clock, EventStore, KeyContext, KeyTable, Presigned, StoreError};
 use chartseal_infra::road::Taken;
 use futures_util::future::try_join;
 use zeroize::Zeroizing;
@@ -52,13 +53,23 @@ pub fn presigned(call: Presigned) -> PresignedCall {
     }
 }
 
-/// What a download that was taken releases: a GET of the pinned version, the header, and the evidence. `taken.view` must hold the record.
+/// Until when what a request was granted may be released, Unix milliseconds; a refusal where that is now over. Asked last, at the moment of the release: what
+/// came before it took its time.
+pub fn still_granted(taken: &Taken, request: Id, now_ms: u64) -> Result<u64, Refusal> {
+    match taken.view.request(request).map(|request| request.state) {
+        Some(RequestState::Approved { until_ms }) if now_ms < until_ms => Ok(until_ms),
+        _ => Err(Code::GrantOver.into()),
+    }
+}
+
+/// What a download that was taken releases: a GET of the pinned version, the header, and the evidence. `taken.view` must hold the record, and the request if
+/// it is released under one: then the address does not outlive the grant.
 pub async fn release_download<E: EventStore, K: KeyTable, B: Blobs>(
     (events, keys, blobs): (&E, &K, &B),
     taken: &Taken,
-    record: Id,
-    version: u32,
-    now_ms: u64,
+    (record, version): (Id, u32),
+    request: Option<Id>,
+    clock: &impl Clock,
 ) -> Result<ReleasedDownload, Failure> {
     let found = taken.view.record(record).and_then(|record| record.version(version)).ok_or(Code::NotFound)?;
     let (announced, uploaded) = found.current().ok_or(Code::NotUploaded)?;
@@ -69,7 +80,15 @@ pub async fn release_download<E: EventStore, K: KeyTable, B: Blobs>(
     let header =
         header.ok_or_else(|| StoreError::Damaged { what: format!("the header of {record}/{version} is gone") })?;
     let key = BlobKey { record, version, announced: uploaded.announced }.to_string();
-    let download = blobs.presign_get(&key, &uploaded.version_id, now_ms, DOWNLOAD_LIFE_S).await?;
+    let now_ms = clock.now_ms();
+    let life_s = match request {
+        Some(request) => {
+            let left_s = still_granted(taken, request, now_ms)?.saturating_sub(now_ms).div_ceil(1000);
+            DOWNLOAD_LIFE_S.min(u32::try_from(left_s).unwrap_or(DOWNLOAD_LIFE_S))
+        }
+        None => DOWNLOAD_LIFE_S,
+    };
+    let download = blobs.presign_get(&key, &uploaded.version_id, now_ms, life_s).await?;
     Ok(ReleasedDownload {
         event: Receipt::from(&taken.event),
         download: presigned(download),

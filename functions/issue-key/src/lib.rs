@@ -11,7 +11,7 @@ use chartseal_events::wire::CommandRequest;
 use chartseal_events::wire::{IssuedKey, Receipt};
 use chartseal_events::{Action, Code, Facts, Hash, Id, Kid, Outcome};
 use chartseal_http::{
-    Access, Admitted, Answer, Failure, Incoming, PathValues, Route, Service, admit, same, seal_data_key,
+    Access, Admitted, Answer, Failure, Incoming, PathValues, Route, Service, admit, same, seal_data_key, still_granted,
 };
 use chartseal_infra::ports::{Clock, DataKeyOpener, EventStore, KeyContext, KeyTable, StoreError};
 use chartseal_infra::road;
@@ -136,6 +136,10 @@ async fn release<S: EventStore + KeyTable, O: DataKeyOpener, C: Clock>(
     })?;
     let context = KeyContext { tenant: vault.origin.clone(), record, version };
     let key = vault.opener.unwrap(&context, &wrapped).await?;
+    // What came before took its time, and the grant may have ended in it.
+    if let Some(request) = request {
+        still_granted(&taken, request, vault.clock.now_ms())?;
+    }
     let sealed_key = seal_data_key(&key, &context, request, person, &issued.seal_key)?;
     let (event, key_arn) = (Receipt::from(&taken.event), vault.opener.key_arn().to_owned());
     Answer::taken(&taken, &IssuedKey { event, sealed_key, wrapped_key: base64url(&wrapped), key_arn })

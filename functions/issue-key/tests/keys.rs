@@ -8,7 +8,7 @@ use chartseal_events::{Code, Id, StreamId};
 use chartseal_http::testing::{Body, ORIGIN, Stage, Wallet, call, document, refused};
 use chartseal_http::{Answer, Incoming};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::KeyItem;
+use chartseal_infra::ports::{Clock, KeyItem};
 use chartseal_issue_key::IssueKey;
 
 struct Story {
@@ -106,6 +106,33 @@ async fn a_grant_is_checked_every_time() {
     story.stage.vault.advance(1_000);
     assert_eq!(story.refused(&call).await, Code::GrantOver, "the same command, a moment later");
     assert_eq!(story.refused(&story.granted(&story.requester, request)).await, Code::GrantOver);
+}
+
+/// A clock on which so many milliseconds pass between two looks.
+#[derive(Clone)]
+struct Slow(MemoryVault, u64);
+
+impl Clock for Slow {
+    fn now_ms(&self) -> u64 {
+        let now_ms = self.0.now_ms();
+        self.0.advance(self.1);
+        now_ms
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_ends_while_the_key_is_unwrapped_releases_none() {
+    let story = Story::begin().await;
+    let vault = &story.stage.vault;
+    let request = story.stage.granted(&story.requester, story.body.record, 90).await;
+    let slow = IssueKey {
+        origin: ORIGIN.to_owned(),
+        store: vault.clone(),
+        opener: vault.clone(),
+        clock: Slow(vault.clone(), 50_000),
+    };
+    let refusal = refused(&call(&slow, &story.granted(&story.requester, request)).await);
+    assert_eq!(refusal, Code::GrantOver, "live when it was admitted and decided, over when it would be released");
 }
 
 #[tokio::test]

@@ -28,7 +28,6 @@ pub async fn download<S: Store, B: Blobs, D: DataKeys, C: Clock>(
     let luggage = admitted.luggage(Facts::default());
     let taken = road::take(&vault.store, &vault.clock, &admitted.command, &luggage).await?;
     let ports = (&vault.store, &vault.store, &vault.blobs);
-    let now_ms = vault.clock.now_ms();
-    let released = release_download(ports, &taken, fields.record, fields.version, now_ms).await?;
+    let released = release_download(ports, &taken, (fields.record, fields.version), None, &vault.clock).await?;
     Answer::taken(&taken, &released)
 }

@@ -2,6 +2,7 @@
 //! (That the deployed roles are enforced is the end-to-end stories' to show.)
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 
 use chartseal_local::{FUNCTIONS, Workspace};
@@ -75,9 +76,9 @@ fn only_tokens_opens_the_search_key() {
 }
 
 #[test]
-fn nobody_deletes_or_changes_events_or_blocks() {
+fn nobody_deletes_or_changes_what_is_kept() {
     for action in ["dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"] {
-        for table in ["EventsTable", "BlocksTable", "SealedTable"] {
+        for table in ["EventsTable", "BlocksTable", "SealedTable", "PrivateTable", "KeysTable", "SearchKeysTable"] {
             assert_eq!(granted(&[action, table]), [""; 0], "{action} {table}");
         }
     }
@@ -102,6 +103,27 @@ fn only_seal_signs_and_writes_the_log_and_nobody_deletes_of_it() {
     for other in ["PrivateTable", "KeysTable", "BlobBucket", "RecordKey", "SearchKey", "WorkTable", "IndexTable"] {
         assert!(!rights.contains(other), "seal has rights on {other}");
     }
+}
+
+/// Every right of every function, each on a line. A right more or less is a change of this file, for whoever reviews it: the roles' story holds what is deployed to
+/// the template, and this holds the template to what was meant. `CHARTSEAL_WRITE_RIGHTS=1 cargo test -p chartseal-local --test roles` writes it anew.
+#[test]
+fn rights_are_those_that_were_meant() {
+    let mut rights =
+        String::from("# What each function may do: tests/roles.rs writes this file and holds template.yaml to it.\n");
+    for (name, text) in functions() {
+        for statement in statements(&text) {
+            let words: Vec<&str> = statement.split_whitespace().collect();
+            let _ = writeln!(rights, "{name}: {}", words.join(" ").trim_start_matches("- "));
+        }
+    }
+    let path = Workspace::find().unwrap().scripts_dir().join("tests/rights.txt");
+    if std::env::var_os("CHARTSEAL_WRITE_RIGHTS").is_some() {
+        fs::write(&path, &rights).unwrap();
+    }
+    let meant = fs::read_to_string(&path).unwrap();
+    let other: Vec<&str> = rights.lines().filter(|line| !meant.lines().any(|known| known == *line)).collect();
+    assert!(rights == meant, "not what tests/rights.txt says: {other:#?}");
 }
 
 #[test]
