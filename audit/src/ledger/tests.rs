@@ -99,16 +99,30 @@ impl Log {
         let operations = operations.iter().map(Operation::to_bytes).collect();
         let map = MapState { root: self.root, version: MAP_VERSION };
         let block = Block::next(self.last.as_ref(), NOW_MS - 1_000, events.to_vec(), map, operations).expect("a block");
-        let height = height_of(&block);
+        self.stands(&height_of(&block), block.to_bytes());
+        self.publish(&height_of(&block), block.seal().size(), block.edge().root());
+        self.last = Some(block);
+    }
+
+    /// These bytes stand in the table as a block.
+    fn stands(&mut self, height: &str, bytes: Vec<u8>) {
         let item: RawItem = [
             ("log".to_owned(), Raw::Text("log".to_owned())),
-            ("height".to_owned(), Raw::Number(height)),
-            ("block".to_owned(), Raw::Bytes(block.to_bytes())),
+            ("height".to_owned(), Raw::Number(height.to_owned())),
+            ("block".to_owned(), Raw::Bytes(bytes)),
         ]
         .into();
         blocks::one(&item, &mut self.account, &mut self.report);
-        self.publish(&height_of(&block), block.seal().size(), block.edge().root());
-        self.last = Some(block);
+    }
+
+    /// The sweep's mark says this time.
+    fn swept_until(&mut self, at_ms: u64) {
+        let item: RawItem = [
+            ("item".to_owned(), Raw::Text("sealed-until".to_owned())),
+            ("at".to_owned(), Raw::Number(at_ms.to_string())),
+        ]
+        .into();
+        sealed::item(&item, &mut self.account, &mut self.report);
     }
 
     fn seal(&mut self, events: &[SealedEvent]) {
@@ -130,7 +144,12 @@ impl Log {
     }
 
     /// What is found in blocks, events, checkpoints and what is cosigned.
-    fn found(mut self) -> Vec<(String, String)> {
+    fn found(self) -> Vec<(String, String)> {
+        self.found_of(&["block", "event", "checkpoint", "cosigned"])
+    }
+
+    /// What is found of these things.
+    fn found_of(mut self, things: &[&str]) -> Vec<(String, String)> {
         // As S3 lists them.
         for (version_id, note) in self.versions.into_iter().rev() {
             let version = ObjectVersion { key: "checkpoint".to_owned(), version_id, is_delete_marker: false };
@@ -138,8 +157,7 @@ impl Log {
         }
         close(&mut self.account, &mut self.report);
         self.report.finish();
-        let of_these =
-            |code: &str| ["block", "event", "checkpoint", "cosigned"].iter().any(|thing| code.starts_with(thing));
+        let of_these = |code: &str| things.iter().any(|thing| code.starts_with(thing));
         let findings = self.report.findings.into_iter().filter(|finding| of_these(&finding.code));
         findings.map(|finding| (finding.code, finding.item)).collect()
     }
@@ -279,4 +297,67 @@ fn what_witnesses_have_cosigned_is_a_log_after_a_block() {
     }
     let expected = [is("cosigned-changed", &"witness/00000000"), is("cosigned-changed", &"witness/11111111")];
     assert_eq!((log.report.foreign, log.found()), (1, expected.to_vec()));
+}
+
+/// A log of two blocks, with an event in each.
+fn two_blocks() -> Log {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let record = log.event(place(1, 0), &[]);
+    log.seal(&[first]);
+    log.seal(&[record]);
+    log
+}
+
+#[test]
+fn a_tile_that_is_not_there_is_missed() {
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    let more: Vec<SealedEvent> = (0..256).map(|seq| log.event(place(1, seq), &[])).collect();
+    log.seal(&[first]);
+    log.seal(&more);
+    assert_eq!(log.found_of(&["tile"]), [is("tile-missing", &"tile/0/000")]);
+}
+
+#[test]
+fn the_sweeps_mark_is_missed_and_must_move_and_stays_behind_the_clock() {
+    const HOUR_MS: u64 = 3_600_000;
+    let found = |marked: Option<u64>| {
+        let mut log = two_blocks();
+        log.account.now_ms += HOUR_MS;
+        log.account.read_ms += HOUR_MS;
+        if let Some(at_ms) = marked {
+            log.swept_until(at_ms);
+        }
+        log.found_of(&["sealed-until"])
+    };
+    assert_eq!(found(None), [is("sealed-until-missing", &"sealed-until")]);
+    assert_eq!(found(Some(NOW_MS - HOUR_MS)), [is("sealed-until-overdue", &"sealed-until")]);
+    assert_eq!(found(Some(NOW_MS + 2 * HOUR_MS)), [is("sealed-until-changed", &"sealed-until")]);
+    assert_eq!(found(Some(NOW_MS + HOUR_MS - 60_000)), []);
+}
+
+#[test]
+fn a_log_that_nobody_ever_signed_is_missed() {
+    let mut log = two_blocks();
+    log.account.now_ms += 3_600_000;
+    log.versions.clear();
+    assert_eq!(log.found(), [is("checkpoint-missing", &"checkpoint")]);
+}
+
+#[test]
+fn a_block_that_is_none_or_of_another_log_is_named() {
+    let mut log = two_blocks();
+    log.stands("2", b"no block".to_vec());
+    assert_eq!(log.found_of(&["block"]), [is("block-damaged", &"log 2")]);
+
+    let mut other = Log::new();
+    let [first, record, next] = [place(0, 0), place(1, 0), place(2, 0)].map(|place| other.event(place, &[]));
+    other.seal(&[first, record]);
+    other.seal(&[next]);
+    let mut log = Log::new();
+    let first = log.event(place(0, 0), &[]);
+    log.seal(&[first]);
+    log.stands("1", other.last.expect("a block").to_bytes());
+    assert_eq!(log.found_of(&["block-unlinked", "block-damaged"]), [is("block-unlinked", &"log 1")]);
 }

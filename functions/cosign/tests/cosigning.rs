@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chartseal_cosign::{Cosigning, Https, Report, TIMEOUT, Uncosigned, Woken};
 use chartseal_events::{EventRef, Hash, StreamId};
 use chartseal_http::testing::{ORIGIN, Stage};
-use chartseal_infra::faulty::{Call, Faulty};
+use chartseal_infra::faulty::{Call, Fault, Faulty};
 use chartseal_infra::memory::MemoryVault;
 use chartseal_infra::ports::{
     BlockStore as _, Clock as _, Cosignatures as _, Cosigned, Heard, LogFiles as _, LogKey as _, LogSigner as _, Race,
@@ -145,6 +145,38 @@ async fn a_run_with_nothing_to_do_makes_two_calls() {
     };
     assert_eq!(nobody.run().await.expect("nothing to do"), Report::default());
     assert_eq!(scene.ports.plan().take_calls(), []);
+}
+
+#[tokio::test]
+async fn whatever_call_is_lost_late_or_doubled_the_next_run_makes_good() {
+    type Make = fn() -> Fault;
+    let kinds: [Make; 4] = [|| Fault::Before, || Fault::After, || Fault::Twice, || Fault::Late(2)];
+    let calls = {
+        let scene = Scene::new(&HONEST, 2).await;
+        scene.run().await;
+        scene.ports.plan().take_calls()
+    };
+    let mut struck = 0;
+    for fault in kinds {
+        for (at, call) in calls.iter().enumerate() {
+            let mut scene = Scene::new(&HONEST, 2).await;
+            let number = calls[..at].iter().filter(|before| *before == call).count();
+            let (plan, told) = (scene.ports.plan().clone(), format!("{call:?} {number} {}", fault().name()));
+            plan.fail(*call, number, fault());
+            // The run may fail, or not notice. Witnesses are asked side by side, so a last call of a kind may not come.
+            let _ = scene.try_run().await;
+            struck += plan.take_struck().len();
+            plan.relent();
+            plan.land().await;
+            assert!(scene.cosigned().await.is_none_or(|(size, _)| size == scene.size()), "{told}");
+            scene.run().await;
+            assert_eq!(scene.cosigned().await.map(|(size, _)| size), Some(scene.size()), "{told}");
+            scene.grow(2).await;
+            assert_eq!(scene.run().await, (3, 0, 3), "{told}: as if nothing had been");
+            assert_eq!(scene.cosigned().await.map(|(size, _)| size), Some(scene.size()), "{told}");
+        }
+    }
+    assert!(struck >= 3 * calls.len(), "{struck} of {}", 4 * calls.len());
 }
 
 #[tokio::test]

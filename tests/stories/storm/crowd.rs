@@ -13,7 +13,8 @@ use super::{KILL_PAUSE, Storm, in_words};
 
 /// Clients at once.
 const CLIENTS: usize = 32;
-/// Whom the killer is after, and how often at most. A stream's batch is tried again after a second, a task of the workflow after 2, 4, 8, ... seconds.
+/// Whom the killer is after, and how often at most, of which half may be wasted on those that only wait. A stream's batch is tried again after a second, a task of
+/// the workflow after 2, 4, 8, ... seconds, five times.
 const PREY: [(&str, u64); 9] = [
     ("commit", 4),
     ("consumer", 4),
@@ -23,7 +24,7 @@ const PREY: [(&str, u64); 9] = [
     ("records", 10),
     ("request", 10),
     ("search", 10),
-    ("workflow", 4),
+    ("workflow", 6),
 ];
 /// How often each must have been hit at work. Where the crowd is done before that, others come.
 const LEAST: [(&str, u64); 9] = [
