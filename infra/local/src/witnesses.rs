@@ -17,6 +17,8 @@ use crate::{Error, Workspace, build_alone};
 
 /// How long a node may take to begin to listen: it opens its key with scrypt.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long a node may take to end: it finishes the answers that it has begun.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 const STEP: &str = "starting a witness";
 
 /// The program.
@@ -73,12 +75,18 @@ impl Witness {
         Ok((Self { pid: child.id(), url, key }, child))
     }
 
-    /// Ends it, if its process is still a node.
+    /// Ends it, if its process is still a node, and waits until it has ended.
     pub fn stop(&self) {
-        let name = fs::read_to_string(format!("/proc/{}/comm", self.pid)).unwrap_or_default();
-        if "chartseal-node".starts_with(name.trim()) && !name.trim().is_empty() {
-            // One that has ended meanwhile is ended.
-            let _ = Command::new("kill").arg(self.pid.to_string()).status();
+        let path = format!("/proc/{}/comm", self.pid);
+        let is_there = || fs::read_to_string(&path).is_ok_and(|name| name.trim() == "chartseal-node");
+        if !is_there() {
+            return;
+        }
+        // One that has ended meanwhile is ended.
+        let _ = Command::new("kill").arg(self.pid.to_string()).status();
+        let begun = Instant::now();
+        while is_there() && begun.elapsed() < STOP_LIMIT {
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
