@@ -24,7 +24,7 @@ const PREY: [(&str, u64); 9] = [
     ("records", 10),
     ("request", 10),
     ("search", 10),
-    ("workflow", 6),
+    ("workflow", 10),
 ];
 /// How often each must have been hit at work. Where the crowd is done before that, others come.
 const LEAST: [(&str, u64); 9] = [
