@@ -2,7 +2,7 @@ use chartseal_events::command::RequestDownload;
 use chartseal_events::encoding::from_base64url;
 use chartseal_events::wire::ReleasedDownload;
 use chartseal_events::{Id, StreamId};
-use chartseal_http::testing::{Body, Call as Sent, ORIGIN, Stage, Wallet, call, document, refused};
+use chartseal_http::testing::{Body, Call as Sent, ORIGIN, Slow, Stage, Wallet, call, document, refused};
 use chartseal_infra::memory::MemoryVault;
 
 use super::*;
@@ -94,18 +94,6 @@ async fn a_shredded_record_is_not_released() {
     stage.vault.shred(scan.record);
     let sent = post(&stage, &bob, request, scan.record);
     assert_eq!(refused(&call(&service(&stage), &sent).await), Code::Internal);
-}
-
-/// A clock on which so many milliseconds pass between two looks.
-#[derive(Clone)]
-struct Slow(MemoryVault, u64);
-
-impl Clock for Slow {
-    fn now_ms(&self) -> u64 {
-        let now_ms = self.0.now_ms();
-        self.0.advance(self.1);
-        now_ms
-    }
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use chartseal_envelope::key_release::{self, Binding, SealedKey};
 use chartseal_events::command::{AccessDeny, KeyIssue, RecordKey};
 use chartseal_events::wire::{IssuedKey, SealedDataKey};
 use chartseal_events::{Code, Id, StreamId};
-use chartseal_http::testing::{Body, ORIGIN, Stage, Wallet, call, document, refused};
+use chartseal_http::testing::{Body, ORIGIN, Slow, Stage, Wallet, call, document, refused};
 use chartseal_http::{Answer, Incoming};
 use chartseal_infra::memory::MemoryVault;
-use chartseal_infra::ports::{Clock, KeyItem};
+use chartseal_infra::ports::KeyItem;
 use chartseal_issue_key::IssueKey;
 
 struct Story {
@@ -106,18 +106,6 @@ async fn a_grant_is_checked_every_time() {
     story.stage.vault.advance(1_000);
     assert_eq!(story.refused(&call).await, Code::GrantOver, "the same command, a moment later");
     assert_eq!(story.refused(&story.granted(&story.requester, request)).await, Code::GrantOver);
-}
-
-/// A clock on which so many milliseconds pass between two looks.
-#[derive(Clone)]
-struct Slow(MemoryVault, u64);
-
-impl Clock for Slow {
-    fn now_ms(&self) -> u64 {
-        let now_ms = self.0.now_ms();
-        self.0.advance(self.1);
-        now_ms
-    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@
 mod calls;
 mod people;
 mod records;
+mod slow;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +31,7 @@ use chartseal_infra::road::{self, Luggage, Taken};
 pub use calls::{Call, call, document, refused};
 pub use people::Wallet;
 pub use records::{Body, announcement_of};
+pub use slow::Slow;
 
 /// The vault's name in tests.
 pub const ORIGIN: &str = "vault.example";
